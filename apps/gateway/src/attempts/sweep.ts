@@ -1,0 +1,64 @@
+import type { JobStore } from '@tidemark/jobs';
+import type { Clock } from '@tidemark/platform';
+
+import type { Doorbells } from '../jobs/doorbells.js';
+import type { JobEnds } from '../jobs/job-ends.js';
+import type { Switches } from './switches.js';
+
+/** Of each kind in one turn. */
+const LIMIT = 100;
+/** How long a doorbell, or a question for a switch, has to bring something about before it is made again. */
+const RING_AGAIN_SECONDS = 10;
+const SWITCH_AGAIN_SECONDS = 30;
+const PURGE_MILLIS = 60 * 60_000;
+
+export interface SweepOptions {
+  readonly jobs: JobStore;
+  readonly doorbells: Doorbells;
+  readonly switches: Switches;
+  readonly ends: JobEnds;
+  readonly clock: Clock;
+  readonly leaseSeconds: number;
+}
+
+/** Makes good for lost messages, dead workers and missed answers, one turn at a time. Safe on any number of gateways. */
+export class Sweep {
+  /** Before that, a lease may have run out only because no gateway was there to extend it. */
+  readonly #leasesCountFrom: number;
+  #purgeFrom: number;
+
+  constructor(private readonly options: SweepOptions) {
+    const now = options.clock.monotonicMillis();
+    this.#leasesCountFrom = now + options.leaseSeconds * 1000;
+    this.#purgeFrom = now;
+  }
+
+  async turn(): Promise<void> {
+    const now = this.options.clock.monotonicMillis();
+    if (now >= this.#leasesCountFrom) await this.#expireLeases();
+    await this.#ring();
+    await this.#switch();
+    if (now >= this.#purgeFrom) {
+      await this.options.jobs.purgeIdempotencyKeys();
+      this.#purgeFrom = now + PURGE_MILLIS;
+    }
+  }
+
+  async #expireLeases(): Promise<void> {
+    for (const job of await this.options.jobs.expireLeases(LIMIT)) await this.options.ends.follow(job);
+  }
+
+  /** A broker that does not take the first will not take the others. */
+  async #ring(): Promise<void> {
+    const { jobs, doorbells } = this.options;
+    for (const job of await jobs.takeJobsToRing({ againAfterSeconds: RING_AGAIN_SECONDS, limit: LIMIT })) {
+      if (!(await doorbells.ring(job))) return;
+    }
+  }
+
+  async #switch(): Promise<void> {
+    const { jobs, switches } = this.options;
+    const waiting = await jobs.takeSwitches({ againAfterSeconds: SWITCH_AGAIN_SECONDS, limit: LIMIT });
+    for (const one of waiting) switches.start(one);
+  }
+}

@@ -1,0 +1,61 @@
+import { isIPv4 } from 'node:net';
+
+import { z } from 'zod';
+
+import { commaList, ConfigError, logLevel, port, readConfig, wholeNumber } from '@tidemark/platform';
+
+/** The longest that a PATCH may be asked to wait for its job. */
+export const MAX_WAIT_SECONDS = 600;
+
+const INDEX_URL_WANTED = 'the http:// URL of the index-service is wanted, without a path';
+
+export const gatewaySettings = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port(8000),
+  /** Where workers claim jobs and tell how they go; it has no authentication, so it must not be reachable by others. */
+  TIDEMARK_INTERNAL_HOST: z.string().default('127.0.0.1'),
+  TIDEMARK_INTERNAL_PORT: port(8001),
+  DATABASE_URL: z.string('a postgres:// URL is wanted'),
+  /** Told to workers as well. */
+  TIDEMARK_INDEX_URL: z
+    .string(INDEX_URL_WANTED)
+    .refine(isHttpOrigin, INDEX_URL_WANTED)
+    .transform((url) => new URL(url).origin),
+  /** Names that this server is called by, besides localhost and loopback literals. */
+  TIDEMARK_HOSTS: commaList(),
+  TIDEMARK_FILE_ROOTS: commaList(['/var/backup']),
+  TIDEMARK_HTTP_ALLOW: commaList(),
+  TIDEMARK_AUTH: z.literal('none', 'must be none').optional(),
+  TIDEMARK_API_TOKENS: z.never('is not supported yet, and must not be ignored: unset it').optional(),
+  TIDEMARK_LEASE_SECONDS: z.coerce
+    .number('must be a number of seconds')
+    .min(0.1, 'must be at least 0.1')
+    .max(3600, 'must be at most 3600')
+    .default(30),
+  /** How long a PATCH waits for its job where the caller says nothing. */
+  TIDEMARK_PATCH_WAIT_SECONDS: wholeNumber(0, { max: MAX_WAIT_SECONDS }),
+  TIDEMARK_LOG_LEVEL: logLevel,
+});
+export type GatewaySettings = z.infer<typeof gatewaySettings>;
+
+export function readGatewaySettings(): GatewaySettings {
+  return readConfig(gatewaySettings);
+}
+
+/** Throws ConfigError where others than this machine could reach a gateway that lets everybody in. */
+export function checkExposure({ HOST, TIDEMARK_AUTH }: GatewaySettings): void {
+  if (isLoopback(HOST) || TIDEMARK_AUTH === 'none') return;
+  throw new ConfigError(
+    'HOST is not a loopback address, and without TIDEMARK_API_TOKENS (not supported yet) anybody who reaches it could ' +
+      'do everything: leave HOST at 127.0.0.1, or set TIDEMARK_AUTH=none if that is what you want',
+  );
+}
+
+function isHttpOrigin(text: string): boolean {
+  const url = URL.parse(text);
+  return url?.protocol === 'http:' && url.href === `${url.origin}/`;
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
+}

@@ -1,0 +1,97 @@
+import { createDestinationPolicy, prepareRoots } from '@tidemark/destinations';
+import { JobFeed, JobStore } from '@tidemark/jobs';
+import type { Messaging } from '@tidemark/messaging';
+import { createHttpApplication, hostAndOriginCheck, listen, startQueues, type OnStop } from '@tidemark/nest';
+import { createMetrics, Loop, Registry, systemClock, type Logger } from '@tidemark/platform';
+
+import { Sweep } from './attempts/sweep.js';
+import { Switches } from './attempts/switches.js';
+import { checkExposure, type GatewaySettings } from './config.js';
+import { bulkTypeCheck } from './documents/documents.controller.js';
+import { IndexProxy } from './documents/index-proxy.js';
+import { GatewayModule } from './gateway.module.js';
+import { IndexClient } from './index-service/index-client.js';
+import { InternalModule, refusePages } from './internal.module.js';
+import { Doorbells } from './jobs/doorbells.js';
+import { JobEnds } from './jobs/job-ends.js';
+import type { GatewayParts } from './tokens.js';
+
+export interface Gateway {
+  /** Base URL of the public port. */
+  readonly url: string;
+  /** Base URL of the port for workers. */
+  readonly internalUrl: string;
+}
+
+export interface GatewayOptions {
+  readonly log: Logger;
+  readonly onStop: OnStop;
+  /** The caller's to close, after the gateway has stopped. */
+  readonly messaging: Messaging;
+}
+
+const SWEEP_MILLIS = 1_000;
+
+/** Opens the jobs and serves both ports; registers how each piece is stopped. */
+export async function startGateway(settings: GatewaySettings, options: GatewayOptions): Promise<Gateway> {
+  checkExposure(settings);
+  const parts = await openParts(settings, options);
+  const internalUrl = await serveInternal(parts, options);
+  startSweep(parts, options);
+  const url = await servePublic(parts, options);
+  options.log.info({ url, internalUrl }, 'gateway is listening');
+  return { url, internalUrl };
+}
+
+async function openParts(settings: GatewaySettings, { log, onStop, messaging }: GatewayOptions): Promise<GatewayParts> {
+  const policy = createDestinationPolicy({
+    fileRoots: settings.TIDEMARK_FILE_ROOTS,
+    httpAllow: settings.TIDEMARK_HTTP_ALLOW,
+  });
+  for (const { complaint } of await prepareRoots(policy.fileRoots)) if (complaint !== undefined) log.warn(complaint);
+  const url = settings.DATABASE_URL;
+  const jobs = await JobStore.open({ url, log });
+  onStop('jobs', () => jobs.close());
+  const feed = new JobFeed({ url, log, jobs });
+  feed.start();
+  onStop('changes of jobs', () => feed.stop());
+  const index = new IndexClient(settings.TIDEMARK_INDEX_URL);
+  const proxy = new IndexProxy(settings.TIDEMARK_INDEX_URL);
+  onStop('connections to the index-service', () => {
+    index.close();
+    proxy.close();
+    return Promise.resolve();
+  });
+  const doorbells = new Doorbells(messaging, log);
+  const ends = new JobEnds({ jobs, messaging, doorbells, log });
+  const switches = new Switches({ index, jobs, ends, log });
+  onStop('switches', () => switches.stop());
+  return { settings, log, jobs, feed, messaging, policy, index, proxy, doorbells, ends, switches };
+}
+
+function startSweep(parts: GatewayParts, { log, onStop }: GatewayOptions): void {
+  const sweep = new Sweep({ ...parts, clock: systemClock, leaseSeconds: parts.settings.TIDEMARK_LEASE_SECONDS });
+  const loop = new Loop({ name: 'the sweep of jobs', everyMillis: SWEEP_MILLIS, log }, () => sweep.turn());
+  loop.start();
+  onStop('sweep of jobs', () => loop.stop());
+}
+
+async function serveInternal(parts: GatewayParts, { log, onStop }: GatewayOptions): Promise<string> {
+  const metrics = new Registry();
+  metrics.setDefaultLabels({ service: 'gateway', port: 'internal' });
+  const onRequest = [refusePages];
+  const app = await createHttpApplication(InternalModule.register(parts, metrics), { log, metrics, onRequest });
+  onStop('internal http and reports', () => app.close());
+  await startQueues(app);
+  const { TIDEMARK_INTERNAL_HOST: host, TIDEMARK_INTERNAL_PORT: port } = parts.settings;
+  return await listen(app, { host, port, setting: 'TIDEMARK_INTERNAL_PORT' });
+}
+
+async function servePublic(parts: GatewayParts, { log, onStop }: GatewayOptions): Promise<string> {
+  const metrics = createMetrics('gateway');
+  const onRequest = [hostAndOriginCheck(parts.settings.TIDEMARK_HOSTS), bulkTypeCheck];
+  const app = await createHttpApplication(GatewayModule.register(parts, metrics), { log, metrics, onRequest });
+  onStop('http', () => app.close());
+  const { HOST: host, PORT: port } = parts.settings;
+  return await listen(app, { host, port, setting: 'PORT' });
+}

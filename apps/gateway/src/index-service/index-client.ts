@@ -1,0 +1,56 @@
+import { Agent } from 'node:http';
+
+import axios, { type AxiosInstance, type AxiosRequestConfig } from 'axios';
+
+import {
+  errorBodySchema,
+  indexFiguresSchema,
+  RemoteError,
+  switchAnswerSchema,
+  type IndexFigures,
+  type SwitchAnswer,
+  type SwitchRequest,
+} from '@tidemark/contracts';
+
+import { IndexUnavailableError } from './index-errors.js';
+
+/**
+ * The gateway's own questions to the index-service. Each throws the error that the index-service answered with, or
+ * INDEX_UNAVAILABLE where there was no answer before the signal.
+ */
+export class IndexClient {
+  readonly #agent = new Agent({ keepAlive: true });
+  readonly #axios: AxiosInstance;
+
+  constructor(url: string) {
+    this.#axios = axios.create({
+      baseURL: url,
+      httpAgent: this.#agent,
+      proxy: false,
+      maxRedirects: 0,
+      validateStatus: () => true,
+    });
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  async figures(signal: AbortSignal): Promise<IndexFigures> {
+    return indexFiguresSchema.parse(await this.#call({ url: '/figures', signal }));
+  }
+
+  /** Decided once for each job: asked again, it answers the same. */
+  async switch(request: SwitchRequest, signal: AbortSignal): Promise<SwitchAnswer> {
+    return switchAnswerSchema.parse(await this.#call({ method: 'POST', url: '/switch', data: request, signal }));
+  }
+
+  async #call(config: AxiosRequestConfig): Promise<unknown> {
+    const { status, data } = await this.#axios.request<unknown>(config).catch((error: unknown) => {
+      throw new IndexUnavailableError(error);
+    });
+    if (status === 200) return data;
+    const body = errorBodySchema.safeParse(data);
+    throw body.success ? new RemoteError(body.data) : new IndexUnavailableError({ status });
+  }
+}

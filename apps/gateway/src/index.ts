@@ -1,0 +1,2 @@
+export { gatewaySettings, type GatewaySettings } from './config.js';
+export { startGateway, type Gateway, type GatewayOptions } from './gateway.js';

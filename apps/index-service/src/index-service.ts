@@ -1,0 +1,49 @@
+import { openDocumentIndex } from '@tidemark/document-index';
+import { createHttpApplication, listen, type OnStop } from '@tidemark/nest';
+import { createMetrics, Loop, type Logger } from '@tidemark/platform';
+
+import type { IndexServiceSettings } from './config.js';
+import { IndexServiceModule } from './index-service.module.js';
+import { startErrorOf } from './unusable-database.js';
+
+export interface IndexService {
+  /** Base URL that this replica listens at. */
+  readonly url: string;
+}
+
+const SWEEP_MILLIS = 10_000;
+
+/** Opens the index and serves it; registers how each piece is stopped. */
+export async function startIndexService(
+  settings: IndexServiceSettings,
+  { log, onStop }: { log: Logger; onStop: OnStop },
+): Promise<IndexService> {
+  const index = await openDocumentIndex({
+    databaseUrl: settings.DATABASE_URL,
+    parallelism: settings.TIDEMARK_PARALLELISM,
+    log,
+  }).catch((error: unknown) => {
+    throw startErrorOf(error);
+  });
+  onStop('document index', () => index.close());
+  const sweep = new Loop({ name: 'the sweep of generations', everyMillis: SWEEP_MILLIS, log }, async () => {
+    await index.sweep();
+  });
+  sweep.start();
+  onStop('sweep of generations', () => sweep.stop());
+
+  const metrics = createMetrics('index-service');
+  let url = '';
+  const sessions = {
+    advertisedUrl: () => settings.TIDEMARK_ADVERTISE_URL ?? url,
+    partBytes: settings.TIDEMARK_PART_BYTES,
+  };
+  const app = await createHttpApplication(IndexServiceModule.register({ index, sessions, metrics, log }), {
+    log,
+    metrics,
+  });
+  onStop('http', () => app.close());
+  url = await listen(app, { host: settings.HOST, port: settings.PORT, setting: 'PORT' });
+  log.info({ url }, 'index-service is listening');
+  return { url };
+}

@@ -1,0 +1,2 @@
+export { indexServiceSettings, type IndexServiceSettings } from './config.js';
+export { startIndexService, type IndexService } from './index-service.js';

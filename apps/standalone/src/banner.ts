@@ -1,0 +1,27 @@
+import { join } from 'node:path';
+
+import { prepareRoots } from '@tidemark/destinations';
+
+import type { StandaloneSettings } from './config.js';
+
+/** What a person reads when standalone is ready: where it is, where things lie, and what to try first. */
+export async function banner(url: string, settings: StandaloneSettings): Promise<string> {
+  const roots = await prepareRoots(settings.TIDEMARK_FILE_ROOTS);
+  const usable = roots.filter(({ complaint }) => complaint === undefined).map(({ root }) => root);
+  const complaints = roots.flatMap(({ complaint }) => (complaint === undefined ? [] : [`  ${complaint}`]));
+  const archive = join(usable[0] ?? settings.TIDEMARK_HOME, 'tidemark-backup.zip');
+  return [
+    `Tidemark is ready at ${url}`,
+    '',
+    `  documents  ${settings.DATABASE_URL === undefined ? settings.TIDEMARK_HOME : 'the database of DATABASE_URL'}`,
+    `  archives   ${usable.join(', ')}`,
+    ...complaints,
+    '',
+    '  Put a document in, back up, and look at the job:',
+    `  curl -X POST -H 'Content-Type: application/json' -d '{"documentSelfLink":"first","text":"hello"}' ${url}/notes`,
+    `  curl -X PATCH -H 'Content-Type: application/json' -H 'Prefer: wait=60' -d '{"kind":"com:vmware:xenon:services:common:ServiceHostManagementService:BackupRequest","destination":"file:${archive}"}' ${url}/core/management`,
+    '',
+    '  Ctrl-C stops it.',
+    '',
+  ].join('\n');
+}

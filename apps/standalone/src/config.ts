@@ -1,0 +1,37 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+
+import { z } from 'zod';
+
+import { commaList, databaseUrl, environment, logLevel, port, readConfig, type Environment } from '@tidemark/platform';
+
+/** What standalone reads itself; the settings of the apps in it are theirs, with the same names. */
+const standaloneSettings = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  PORT: port(8000),
+  /** Documents, archives and keys live there. */
+  TIDEMARK_HOME: z.string().startsWith('/', 'must be an absolute path').optional(),
+  XDG_DATA_HOME: z.string().optional(),
+  /** Where it is not set, a PostgreSQL of standalone's own keeps the documents. */
+  DATABASE_URL: databaseUrl.optional(),
+  TIDEMARK_FILE_ROOTS: commaList(['/var/backup']),
+  TIDEMARK_LOG_LEVEL: logLevel.default('warn'),
+});
+
+export interface StandaloneSettings extends Omit<z.infer<typeof standaloneSettings>, 'XDG_DATA_HOME'> {
+  readonly TIDEMARK_HOME: string;
+  /** All that was set, for the apps. */
+  readonly environment: Environment;
+}
+
+export function readStandaloneSettings(): StandaloneSettings {
+  const { XDG_DATA_HOME, TIDEMARK_HOME = defaultHome(XDG_DATA_HOME), ...settings } = readConfig(standaloneSettings);
+  const roots = [...settings.TIDEMARK_FILE_ROOTS, join(TIDEMARK_HOME, 'backups')];
+  return { ...settings, TIDEMARK_HOME, TIDEMARK_FILE_ROOTS: roots, environment: environment() };
+}
+
+/** Not below root's own home: PostgreSQL runs as another user, who could not enter it. */
+function defaultHome(dataHome: string | undefined): string {
+  if (process.getuid?.() === 0) return '/var/lib/tidemark';
+  return join(dataHome ?? join(homedir(), '.local', 'share'), 'tidemark');
+}

@@ -1,0 +1,22 @@
+const KIND = 'com:vmware:xenon:services:common:ServiceHostManagementService';
+
+/** What to try next: on the demo itself where it is kept running, else on a server of one's own. */
+export function nextCommands({ url, archive, keep }: { url: string; archive: string; keep: boolean }): string {
+  const server = keep ? url : 'http://localhost:8000';
+  const destination = keep ? archive : '/var/backup/xenon-backup.zip';
+  const patch = (kind: string): string =>
+    `  curl -X PATCH -H 'Content-Type: application/json' -H 'Prefer: wait=60' -d '{"kind":"${KIND}:${kind}","destination":"file:${destination}"}' ${server}/core/management`;
+  return [
+    keep
+      ? `It still runs at ${url}; Ctrl-C ends it and removes what it made. Try:`
+      : 'Next: `npm start`, and in another terminal:',
+    '',
+    `  curl -X POST -H 'Content-Type: application/json' -d '{"documentSelfLink":"first","text":"hello"}' ${server}/notes`,
+    `  curl ${server}/notes/first`,
+    patch('BackupRequest'),
+    patch('RestoreRequest'),
+    `  unzip -l ${destination}`,
+    `  curl ${server}/core/management`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,93 @@
+import { stat } from 'node:fs/promises';
+
+import type { BackupResult, RestoreResult } from '@tidemark/contracts';
+
+import { readCities, toLine } from './cities.js';
+import type { DemoClient } from './client.js';
+import { Expected } from './expected.js';
+import { bytes, count, type Report } from './report.js';
+
+const BATCHES = 6;
+const RESTORE_AFTER_BATCH = 3;
+
+/** The main job, end to end: load, edit, back up, lose, restore to a moment, restore in full; every document checked. */
+export async function runSteps(client: DemoClient, archive: string, report: Report): Promise<void> {
+  const cities = await readCities();
+  const expected = new Expected(cities);
+  await report.step('load', async () => {
+    const { versions } = await client.writeLines(cities.map(toLine));
+    return `${count(versions)} documents (every place of GeoNames’ cities) into /cities/<country>/<number>`;
+  });
+
+  const { moment, then } = await editInBatches(client, expected, report);
+
+  await report.step('back up', async () => {
+    const { result } = await client.run('BackupRequest', { destination: `file:${archive}` });
+    const { archive: made, documents, versions, seconds } = result as BackupResult;
+    const size = (await stat(archive)).size;
+    return `${count(documents)} documents in ${count(versions)} versions, ${made.parts} parts, ${bytes(size)}, verified, job ${seconds} s`;
+  });
+  const backedUp = expected.copy();
+
+  await report.step('lose', async () => {
+    const deleted = expected.delete({ first: 3, step: 7 });
+    const overwritten = expected.revise({ first: 0, step: 5, revision: 99 });
+    await client.writeLines([...deleted, ...overwritten]);
+    return `${count(deleted.length)} documents deleted, ${count(overwritten.length)} overwritten`;
+  });
+
+  await restore(client, report, {
+    archive,
+    boundary: moment,
+    state: then,
+    name: `restore to between batch ${RESTORE_AFTER_BATCH} and ${RESTORE_AFTER_BATCH + 1}`,
+  });
+  await restore(client, report, { archive, boundary: undefined, state: backedUp, name: 'restore in full' });
+}
+
+/** Returns the stamp of one of the batches and what every document was then. */
+async function editInBatches(
+  client: DemoClient,
+  expected: Expected,
+  report: Report,
+): Promise<{ moment: number; then: Expected }> {
+  let moment = 0;
+  let then = expected;
+  await report.step('edit', async () => {
+    let edits = 0;
+    for (let batch = 1; batch <= BATCHES; batch++) {
+      const lines = expected.revise({ first: batch, step: 61, revision: batch });
+      const { lastUpdateTimeMicros } = await client.writeLines(lines);
+      edits += lines.length;
+      if (batch !== RESTORE_AFTER_BATCH) continue;
+      moment = lastUpdateTimeMicros ?? 0;
+      then = expected.copy();
+    }
+    return `${count(edits)} of them, in ${BATCHES} batches of one transaction each`;
+  });
+  return { moment, then };
+}
+
+interface RestoreStep {
+  readonly archive: string;
+  readonly boundary: number | undefined;
+  readonly state: Expected;
+  readonly name: string;
+}
+
+async function restore(
+  client: DemoClient,
+  report: Report,
+  { archive, boundary, state, name }: RestoreStep,
+): Promise<void> {
+  await report.step(name, async () => {
+    const to = boundary === undefined ? {} : { timeSnapshotBoundaryMicros: boundary };
+    const { result } = await client.run('RestoreRequest', { destination: `file:${archive}`, ...to });
+    const { documents, versions, partsRead, partsSkipped, versionsLeftBehind, seconds } = result as RestoreResult;
+    return (
+      `${count(documents)} documents in ${count(versions)} versions, ${partsRead} parts read and ${partsSkipped} skipped, ` +
+      `${count(versionsLeftBehind)} versions left behind, no restart, job ${seconds} s`
+    );
+  });
+  await report.step('check', async () => `${count(await state.check(client))} documents, each as it must be`);
+}

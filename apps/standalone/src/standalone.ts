@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+
+import { gatewaySettings, startGateway } from '@tidemark/gateway';
+import { indexServiceSettings, startIndexService } from '@tidemark/index-service';
+import { createMessaging, InProcessBroker } from '@tidemark/messaging';
+import type { OnStop } from '@tidemark/nest';
+import { ConfigError, ensureFolder, readConfig, systemClock, type Logger } from '@tidemark/platform';
+import { startTransferWorker, transferWorkerSettings } from '@tidemark/transfer-worker';
+
+import type { StandaloneSettings } from './config.js';
+import { provideDatabase } from './database.js';
+import { checkPortFree } from './port-check.js';
+
+export interface Standalone {
+  readonly url: string;
+}
+
+/** Everything in one process: the same apps and the same HTTP between them as apart, doorbells within the process. */
+export async function startStandalone(
+  settings: StandaloneSettings,
+  { log, onStop }: { log: Logger; onStop: OnStop },
+): Promise<Standalone> {
+  await checkPortFree({ host: settings.HOST, port: settings.PORT });
+  const databaseUrl = await provideDatabase(settings, { log, onStop }).catch(throwNaming(settings));
+  await ensureFolder(settings.TIDEMARK_HOME).catch(throwNaming(settings));
+  const messaging = createMessaging(new InProcessBroker().connect(), { log, clock: systemClock });
+  onStop('messaging', () => messaging.close());
+  const shared = { ...settings.environment, DATABASE_URL: databaseUrl };
+  const inside = { ...shared, HOST: '127.0.0.1', PORT: '0' };
+
+  const index = await startIndexService(readConfig(indexServiceSettings, inside), { log, onStop });
+  const allowed = { TIDEMARK_FILE_ROOTS: settings.TIDEMARK_FILE_ROOTS.join(',') };
+  const gateway = await startGateway(
+    readConfig(gatewaySettings, { ...shared, ...allowed, TIDEMARK_INDEX_URL: index.url, TIDEMARK_INTERNAL_PORT: '0' }),
+    { log, messaging, onStop },
+  );
+  await startTransferWorker(
+    readConfig(transferWorkerSettings, {
+      ...inside,
+      ...allowed,
+      TIDEMARK_GATEWAY_URL: gateway.internalUrl,
+      TIDEMARK_SPOOL: join(settings.TIDEMARK_HOME, 'spool'),
+    }),
+    { log, messaging, onStop },
+  );
+  return { url: gateway.url };
+}
+
+/** A system error on the way to the home folder, or in it, is told with the name of the setting. */
+function throwNaming({ TIDEMARK_HOME: home }: StandaloneSettings): (error: unknown) => never {
+  return (error) => {
+    const { path, message } = error as NodeJS.ErrnoException;
+    const isOfHome = path !== undefined && (path.startsWith(home) || home.startsWith(path));
+    throw isOfHome ? new ConfigError(`TIDEMARK_HOME: the folder cannot be used: ${message}`, { cause: error }) : error;
+  };
+}

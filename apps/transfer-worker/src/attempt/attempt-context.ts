@@ -1,0 +1,29 @@
+import type { FinishingRequest, WireClaim } from '@tidemark/contracts';
+import type { Destination } from '@tidemark/destinations';
+import type { Clock, Logger } from '@tidemark/platform';
+
+import type { InternalHttp } from '../clients/internal-http.js';
+import type { Spool } from '../spool.js';
+import type { ProgressReports } from './progress-reports.js';
+
+/** All that one run of a job needs; handed down from phase to phase. */
+export interface AttemptContext {
+  readonly claim: WireClaim;
+  readonly destination: Destination;
+  /** Calls to the index-service at the claim's `indexUrl`. */
+  readonly index: InternalHttp;
+  readonly spool: Spool;
+  readonly progress: ProgressReports;
+  /** Ways that parts are moved side by side. */
+  readonly parallelism: number;
+  /** Aborts when the attempt must stop; its reason says why. */
+  readonly signal: AbortSignal;
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly startedMillis: number;
+  /**
+   * Stores what the job is about to make true. When it resolves nothing cancels the job any more; throws the reason
+   * where the attempt may not go on.
+   */
+  finishing(request: Omit<FinishingRequest, 'fence'>): Promise<void>;
+}

@@ -1,0 +1,15 @@
+/** Why an attempt was told to stop: the reasons that its signal aborts with. */
+
+export class AttemptCancelled extends Error {
+  override readonly name = 'AttemptCancelled';
+}
+
+/** The lease ran out, or the gateway said that another attempt runs: this one must not change anything any more. */
+export class LeaseLost extends Error {
+  override readonly name = 'LeaseLost';
+}
+
+/** The worker shuts down; the job goes on elsewhere. */
+export class ShuttingDown extends Error {
+  override readonly name = 'ShuttingDown';
+}

@@ -1,0 +1,142 @@
+import { v4 as uuid } from 'uuid';
+
+import { asTidemarkError, errorFacts, type Outcome, type WireClaim } from '@tidemark/contracts';
+import { resolveDestination, type Destination, type DestinationPolicy } from '@tidemark/destinations';
+import type { Messaging } from '@tidemark/messaging';
+import { retry, systemClock, type Logger } from '@tidemark/platform';
+
+import type { GatewayClient } from '../clients/gateway-client.js';
+import { InternalHttp } from '../clients/internal-http.js';
+import type { SpoolFolder } from '../spool.js';
+import type { AttemptContext } from './attempt-context.js';
+import { AttemptCancelled, LeaseLost, ShuttingDown } from './attempt-ends.js';
+import { Lease } from './lease.js';
+import { ProgressReports } from './progress-reports.js';
+import { runAttempt } from './run-attempt.js';
+
+export interface JobRunnerParts {
+  readonly worker: string;
+  readonly gateway: GatewayClient;
+  readonly messaging: Messaging;
+  readonly policy: DestinationPolicy;
+  readonly spool: SpoolFolder;
+  readonly parallelism: number;
+  readonly log: Logger;
+}
+
+/** Answers doorbells: claims the job and runs the attempt. */
+export class JobRunner {
+  readonly #shutdown = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  readonly #index = new InternalHttp('the index-service');
+
+  constructor(private readonly parts: JobRunnerParts) {}
+
+  /** Attempts under way. */
+  get runningCount(): number {
+    return this.#running.size;
+  }
+
+  /**
+   * Claims the job, patiently. Resolves once that is decided, so that the doorbell can be acknowledged; with a promise
+   * of the attempt's end where there is one. A worker that shuts down claims nothing: the sweep rings again.
+   */
+  async ring(jobId: string): Promise<{ ended: Promise<void> } | undefined> {
+    const claimedAtMillis = systemClock.monotonicMillis();
+    const request = { claimId: uuid(), worker: this.parts.worker };
+    const { signal } = this.#shutdown;
+    const claim = await this.parts.gateway.claim(jobId, request, signal).catch((error: unknown) => {
+      if (signal.aborted) return { outcome: 'NOTHING' } as const;
+      throw error;
+    });
+    if (claim.outcome === 'NOTHING') return undefined;
+    const ended = this.#attempt(claim, claimedAtMillis);
+    this.#running.add(ended);
+    void ended.finally(() => this.#running.delete(ended));
+    return { ended };
+  }
+
+  /** Attempts hand their job back at their next step. Resolves when all have. */
+  async stop(): Promise<void> {
+    this.#shutdown.abort(new ShuttingDown('the worker shuts down'));
+    await Promise.allSettled(this.#running);
+  }
+
+  async #attempt(claim: WireClaim, claimedAtMillis: number): Promise<void> {
+    const { jobId, fence, attempt, operation, leaseSeconds } = claim;
+    const log = this.parts.log.child({ jobId, attempt, operation });
+    const lease = new Lease(this.parts.gateway, { jobId, fence, leaseSeconds, claimedAtMillis }, { log });
+    lease.start();
+    try {
+      log.info('attempt started');
+      const outcome = await this.#run(claim, lease, log);
+      log.info({ outcome: outcome?.state ?? 'not reported' }, 'attempt ended');
+      if (outcome) await this.#report(claim, outcome, lease.signal);
+    } catch (error) {
+      log.error({ err: error }, 'the outcome could not be reported; the lease makes it good');
+    } finally {
+      await lease.stop();
+    }
+  }
+
+  async #run(claim: WireClaim, lease: Lease, log: Logger): Promise<Outcome | null> {
+    const progress = new ProgressReports(this.parts.messaging, { jobId: claim.jobId, fence: claim.fence });
+    let destination: Destination;
+    try {
+      destination = await resolveDestination(claim.request.destination, {
+        policy: this.parts.policy,
+        operation: claim.operation,
+      });
+    } catch (error) {
+      return failedBeforeStart(error);
+    }
+    const spool = await this.parts.spool.forAttempt(claim);
+    try {
+      return await runAttempt(this.#context({ claim, lease, log, progress, destination, spool }));
+    } finally {
+      await spool.dispose();
+    }
+  }
+
+  #context(
+    given: Pick<AttemptContext, 'claim' | 'log' | 'progress' | 'destination' | 'spool'> & { lease: Lease },
+  ): AttemptContext {
+    const { lease, ...context } = given;
+    const { jobId, fence } = context.claim;
+    const signal = AbortSignal.any([lease.signal, this.#shutdown.signal]);
+    return {
+      ...context,
+      index: this.#index,
+      parallelism: this.parts.parallelism,
+      signal,
+      clock: systemClock,
+      startedMillis: systemClock.monotonicMillis(),
+      finishing: async (request) => {
+        const verdict = await this.parts.gateway.finishing(jobId, { fence, ...request }, signal);
+        if (verdict === 'LOST') lease.end(new LeaseLost('another attempt runs this job'));
+        if (verdict === 'CANCEL') lease.end(new AttemptCancelled('the job was cancelled'));
+        signal.throwIfAborted();
+      },
+    };
+  }
+
+  /** Published until the broker has it: while the lease is kept nobody else runs the job. */
+  async #report({ jobId, fence }: WireClaim, outcome: Outcome, lost: AbortSignal): Promise<void> {
+    const report = { jobId, fence, outcome };
+    const rule = { attempts: Infinity, firstDelayMillis: 100, maxDelayMillis: 2000, retriable: () => true };
+    const giveUp = lost.reason instanceof LeaseLost ? lost : AbortSignal.timeout(REPORT_MILLIS);
+    await retry(rule, () => this.parts.messaging.publish('settled', report, { signal: giveUp }), giveUp);
+  }
+}
+
+/** Longer, and the next attempt had better find the effect done. */
+const REPORT_MILLIS = 60_000;
+
+function failedBeforeStart(error: unknown): Outcome {
+  const { code, message, details } = asTidemarkError(error);
+  const { retriable } = errorFacts(code);
+  return {
+    state: 'FAILED',
+    error: { code, message, phase: null, retriable, ...(details ? { details: { ...details } } : {}) },
+  };
+}

@@ -1,0 +1,68 @@
+import type { JobPhase, JobProgress } from '@tidemark/contracts';
+import type { Messaging } from '@tidemark/messaging';
+import { systemClock, type Clock } from '@tidemark/platform';
+
+const REPORT_MILLIS = 500;
+
+interface Counts {
+  readonly versionsDone: number;
+  readonly bytesDone: number;
+}
+
+/** Tells the gateway where an attempt is: each phase at once, counts now and then. Lost reports cost nothing. */
+export class ProgressReports {
+  #phase: JobPhase = 'STARTING';
+  #counts: Counts = { versionsDone: 0, bytesDone: 0 };
+  #totals: { versions: number | null; bytes: number | null } = { versions: null, bytes: null };
+  #startedMillis = 0;
+  #reportedMillis = -Infinity;
+
+  constructor(
+    private readonly messaging: Messaging,
+    private readonly attempt: { readonly jobId: string; readonly fence: number },
+    private readonly clock: Clock = systemClock,
+  ) {}
+
+  get phase(): JobPhase {
+    return this.#phase;
+  }
+
+  /** A phase with totals counts anew; one without leaves the counts as they are. Null where nobody knows a total. */
+  begin(phase: JobPhase, totals?: { versions: number | null; bytes: number | null }): void {
+    this.#phase = phase;
+    if (totals) {
+      this.#counts = { versionsDone: 0, bytesDone: 0 };
+      this.#totals = totals;
+      this.#startedMillis = this.clock.monotonicMillis();
+    }
+    this.#send();
+  }
+
+  add(versions: number, bytes: number): void {
+    const { versionsDone, bytesDone } = this.#counts;
+    this.#counts = { versionsDone: versionsDone + versions, bytesDone: bytesDone + bytes };
+    if (this.clock.monotonicMillis() - this.#reportedMillis >= REPORT_MILLIS) this.#send();
+  }
+
+  #send(): void {
+    this.#reportedMillis = this.clock.monotonicMillis();
+    const report = { ...this.attempt, phase: this.#phase, progress: this.#progress() };
+    this.messaging.publish('progress', report).catch(() => undefined);
+  }
+
+  #progress(): JobProgress | null {
+    const { versionsDone, bytesDone } = this.#counts;
+    const seconds = (this.clock.monotonicMillis() - this.#startedMillis) / 1000;
+    const rate = seconds > 0 && versionsDone > 0 ? versionsDone / seconds : null;
+    const total = this.#totals.versions === null ? null : Math.max(this.#totals.versions, versionsDone);
+    return {
+      versionsDone,
+      versionsTotal: total,
+      bytesDone,
+      bytesTotal: this.#totals.bytes,
+      percent: total ? Math.floor((100 * versionsDone) / total) : null,
+      versionsPerSecond: rate === null ? null : Math.round(rate),
+      etaSeconds: rate === null || total === null ? null : Math.ceil((total - versionsDone) / rate),
+    };
+  }
+}

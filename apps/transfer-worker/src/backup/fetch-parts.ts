@@ -1,0 +1,100 @@
+import type { Range } from '@tidemark/contracts';
+import { retry } from '@tidemark/platform';
+
+import { ServiceUnreachableError } from '../clients/internal-http.js';
+import type { SnapshotClient } from '../clients/snapshot-client.js';
+import type { Spool } from '../spool.js';
+import { PartBrokenError, receivePart, type ReceivedPart } from './received-part.js';
+
+export interface FetchOptions {
+  readonly spool: Spool;
+  /** Parts under way at once. */
+  readonly parallelism: number;
+  readonly signal: AbortSignal;
+}
+
+/** A broken part is asked for again: the snapshot still stands. */
+const AGAIN = {
+  attempts: 3,
+  firstDelayMillis: 100,
+  maxDelayMillis: 1000,
+  retriable: (error: unknown): boolean => error instanceof PartBrokenError || error instanceof ServiceUnreachableError,
+};
+
+/**
+ * The parts of a snapshot in the order of its ranges, each wholly received; a few are on their way while one is being
+ * used. A part is let go of when the next one is asked for.
+ */
+export async function* fetchParts(snapshot: SnapshotClient, options: FetchOptions): AsyncGenerator<ReceivedPart> {
+  const stop = new AbortController();
+  const fetcher = new PartFetcher(snapshot, { ...options, signal: AbortSignal.any([options.signal, stop.signal]) });
+  const { ranges } = snapshot.snapshot;
+  const ahead: Promise<ReceivedPart>[] = [];
+  const fetchAhead = (): void => {
+    const range = ranges[fetcher.rangesBegun];
+    if (range && ahead.length < options.parallelism) ahead.push(fetcher.begin(range));
+  };
+  try {
+    for (const range of ranges) {
+      while (ahead.length < options.parallelism && fetcher.rangesBegun < ranges.length) fetchAhead();
+      let part = await ahead.shift();
+      for (; part;) {
+        const following = part.next === undefined ? undefined : fetcher.fetch({ ...range, from: part.next });
+        if (!following) fetchAhead();
+        try {
+          yield part;
+        } finally {
+          await part.release();
+        }
+        part = await following;
+      }
+    }
+  } finally {
+    stop.abort(new Error('no more parts are wanted'));
+    await fetcher.letGo();
+  }
+}
+
+/** Fetches single parts and knows which of them are not released yet. */
+class PartFetcher {
+  rangesBegun = 0;
+  #fetched = 0;
+  readonly #underWay = new Set<Promise<ReceivedPart>>();
+
+  constructor(
+    private readonly snapshot: SnapshotClient,
+    private readonly options: Pick<FetchOptions, 'spool' | 'signal'>,
+  ) {}
+
+  begin(range: Range): Promise<ReceivedPart> {
+    this.rangesBegun++;
+    return this.fetch(range);
+  }
+
+  fetch(range: Range): Promise<ReceivedPart> {
+    const { spool, signal } = this.options;
+    const name = `part-${this.#fetched++}`;
+    const received = retry(
+      AGAIN,
+      async () => receivePart(await this.snapshot.part(range, signal), { name, spool }),
+      signal,
+    );
+    const fetching: Promise<ReceivedPart> = received.then((part) => ({
+      ...part,
+      release: async () => {
+        this.#underWay.delete(fetching);
+        await part.release();
+      },
+    }));
+    this.#underWay.add(fetching);
+    fetching.catch(() => undefined);
+    return fetching;
+  }
+
+  /** Releases what was fetched and not taken. */
+  async letGo(): Promise<void> {
+    for (const result of await Promise.allSettled(this.#underWay)) {
+      if (result.status === 'fulfilled') await result.value.release();
+    }
+  }
+}

@@ -1,0 +1,50 @@
+import {
+  errorFacts,
+  heartbeatAnswerSchema,
+  TidemarkError,
+  wireClaimAnswerSchema,
+  type ClaimRequest,
+  type FinishingRequest,
+  type HeartbeatAnswer,
+  type WireClaimAnswer,
+} from '@tidemark/contracts';
+import { retry } from '@tidemark/platform';
+
+import { InternalHttp } from './internal-http.js';
+
+const PATIENT = {
+  attempts: Infinity,
+  firstDelayMillis: 100,
+  maxDelayMillis: 2000,
+  retriable: (error: unknown): boolean => error instanceof TidemarkError && errorFacts(error.code).retriable,
+};
+
+/** The internal side of the gateway. Every call may be repeated, so each is, until a gateway answers or `signal` aborts. */
+export class GatewayClient {
+  readonly #http = new InternalHttp('the gateway');
+
+  constructor(private readonly url: string) {}
+
+  async claim(jobId: string, claim: ClaimRequest, signal: AbortSignal): Promise<WireClaimAnswer> {
+    return wireClaimAnswerSchema.parse(await this.#post(jobId, 'claim', { data: claim, signal }));
+  }
+
+  /** Tried once: the next heartbeat comes anyway. */
+  async heartbeat(jobId: string, fence: number, signal: AbortSignal): Promise<HeartbeatAnswer['verdict']> {
+    const url = this.#urlOf(jobId, 'heartbeat');
+    return heartbeatAnswerSchema.parse(await this.#http.json({ method: 'POST', url, data: { fence }, signal })).verdict;
+  }
+
+  async finishing(jobId: string, request: FinishingRequest, signal: AbortSignal): Promise<HeartbeatAnswer['verdict']> {
+    return heartbeatAnswerSchema.parse(await this.#post(jobId, 'finishing', { data: request, signal })).verdict;
+  }
+
+  async #post(jobId: string, verb: string, { data, signal }: { data: object; signal: AbortSignal }): Promise<unknown> {
+    const url = this.#urlOf(jobId, verb);
+    return await retry(PATIENT, () => this.#http.json({ method: 'POST', url, data, signal }), signal);
+  }
+
+  #urlOf(jobId: string, verb: string): string {
+    return `${this.url}/internal/jobs/${jobId}/${verb}`;
+  }
+}

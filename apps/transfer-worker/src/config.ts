@@ -1,0 +1,17 @@
+import { z } from 'zod';
+
+import { commaList, logLevel, parallelism, port } from '@tidemark/platform';
+
+export const transferWorkerSettings = z.object({
+  HOST: z.string().default('127.0.0.1'),
+  /** Only health and metrics are served there. */
+  PORT: port(8083),
+  TIDEMARK_GATEWAY_URL: z.url('the URL of the gateway’s internal port is wanted'),
+  /** A folder of this worker alone; what lies in it at the start is of dead attempts and is removed. */
+  TIDEMARK_SPOOL: z.string('a folder for parts too large for memory is wanted'),
+  TIDEMARK_FILE_ROOTS: commaList(['/var/backup']),
+  TIDEMARK_HTTP_ALLOW: commaList(),
+  TIDEMARK_PARALLELISM: parallelism,
+  TIDEMARK_LOG_LEVEL: logLevel,
+});
+export type TransferWorkerSettings = z.infer<typeof transferWorkerSettings>;

@@ -1,0 +1,2 @@
+export { transferWorkerSettings, type TransferWorkerSettings } from './config.js';
+export { startTransferWorker } from './transfer-worker.js';

@@ -1,0 +1,63 @@
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { mkdir, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { TidemarkError } from '@tidemark/contracts';
+import { ConfigError, ensureFolder } from '@tidemark/platform';
+
+class SpoolFullError extends TidemarkError {
+  readonly code = 'SPOOL_FULL';
+  constructor(cause: unknown) {
+    super('the spool has no room left', { cause });
+  }
+}
+
+/** Files of one attempt, for what is too large for memory; gone with it. */
+export interface Spool {
+  /** A new file; its path is told by the stream. */
+  create(name: string): WriteStream;
+  remove(path: string): Promise<void>;
+  /** Removes everything of the attempt. */
+  dispose(): Promise<void>;
+}
+
+/** The spool folder of a worker. It belongs to one process at a time. */
+export class SpoolFolder {
+  constructor(private readonly folder: string) {}
+
+  /** Makes the folder, and empties it of what dead attempts left. Throws ConfigError where it cannot be made. */
+  async prepare(): Promise<void> {
+    await ensureFolder(this.folder).catch((error: unknown) => {
+      throw new ConfigError(`TIDEMARK_SPOOL: the folder cannot be used: ${messageOf(error)}`, { cause: error });
+    });
+    for (const name of await readdir(this.folder)) {
+      if (ATTEMPT.test(name)) await rm(join(this.folder, name), { recursive: true, force: true });
+    }
+  }
+
+  async forAttempt({ jobId, fence }: { jobId: string; fence: number }): Promise<Spool> {
+    const folder = join(this.folder, `${jobId}.${fence}`);
+    await mkdir(folder, { recursive: true, mode: 0o700 }).catch(throwCoded);
+    return {
+      create: (name) => createWriteStream(join(folder, name), { flags: 'wx', mode: 0o600 }),
+      remove: (path) => rm(path, { force: true }),
+      dispose: () => rm(folder, { recursive: true, force: true }),
+    };
+  }
+}
+
+const ATTEMPT = /^[0-9a-f-]{36}\.[0-9]+$/;
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+
+/** The coded error of a failed write into the spool. */
+export function spoolError(error: unknown): unknown {
+  return error instanceof Error && 'code' in error && FULL.has(String(error.code)) ? new SpoolFullError(error) : error;
+}
+
+function messageOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+}
+
+function throwCoded(error: unknown): never {
+  throw spoolError(error);
+}

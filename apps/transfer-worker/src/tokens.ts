@@ -1,0 +1,1 @@
+export const JOB_RUNNER = Symbol('JobRunner');

@@ -1,0 +1,31 @@
+import { Module, type DynamicModule } from '@nestjs/common';
+
+import type { Messaging } from '@tidemark/messaging';
+import { HealthModule, MessagingModule } from '@tidemark/nest';
+import type { Logger, Registry } from '@tidemark/platform';
+
+import type { JobRunner } from './attempt/job-runner.js';
+import { DoorbellsController } from './doorbells.controller.js';
+import { JOB_RUNNER } from './tokens.js';
+
+export interface TransferWorkerParts {
+  readonly messaging: Messaging;
+  readonly runner: JobRunner;
+  readonly metrics: Registry;
+  readonly log: Logger;
+}
+
+@Module({})
+export class TransferWorkerModule {
+  static register({ messaging, runner, metrics, log }: TransferWorkerParts): DynamicModule {
+    return {
+      module: TransferWorkerModule,
+      imports: [
+        MessagingModule.register(messaging),
+        HealthModule.register({ metrics, log, checks: { queues: () => messaging.problems() } }),
+      ],
+      controllers: [DoorbellsController],
+      providers: [{ provide: JOB_RUNNER, useValue: runner }],
+    };
+  }
+}

@@ -1,0 +1,43 @@
+import { randomUUID } from 'node:crypto';
+
+import { createDestinationPolicy } from '@tidemark/destinations';
+import type { Messaging } from '@tidemark/messaging';
+import { createHttpApplication, listen, startQueues, type OnStop } from '@tidemark/nest';
+import { createMetrics, type Logger } from '@tidemark/platform';
+
+import { JobRunner } from './attempt/job-runner.js';
+import { GatewayClient } from './clients/gateway-client.js';
+import type { TransferWorkerSettings } from './config.js';
+import { SpoolFolder } from './spool.js';
+import { TransferWorkerModule } from './transfer-worker.module.js';
+
+/** Takes doorbells off the queues and runs their jobs; registers how each piece is stopped. */
+export async function startTransferWorker(
+  settings: TransferWorkerSettings,
+  { log, messaging, onStop }: { log: Logger; messaging: Messaging; onStop: OnStop },
+): Promise<void> {
+  const spool = new SpoolFolder(settings.TIDEMARK_SPOOL);
+  await spool.prepare();
+  const runner = new JobRunner({
+    worker: `worker-${randomUUID()}`,
+    gateway: new GatewayClient(settings.TIDEMARK_GATEWAY_URL),
+    messaging,
+    policy: createDestinationPolicy({
+      fileRoots: settings.TIDEMARK_FILE_ROOTS,
+      httpAllow: settings.TIDEMARK_HTTP_ALLOW,
+    }),
+    spool,
+    parallelism: settings.TIDEMARK_PARALLELISM,
+    log,
+  });
+  const metrics = createMetrics('transfer-worker');
+  const app = await createHttpApplication(TransferWorkerModule.register({ messaging, runner, metrics, log }), {
+    log,
+    metrics,
+  });
+  onStop('http and queues', () => app.close());
+  onStop('attempts', () => runner.stop());
+  const url = await listen(app, { host: settings.HOST, port: settings.PORT, setting: 'PORT' });
+  await startQueues(app);
+  log.info({ url }, 'transfer-worker is ready');
+}

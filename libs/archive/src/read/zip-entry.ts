@@ -1,0 +1,125 @@
+import { ArchiveDamagedError } from '../errors.js';
+import { isEntryName, shown } from '../format/entry-names.js';
+import type { DirectoryRecord } from './zip-directory.js';
+
+const STORED = 0;
+/** CRC and sizes follow the content instead of leading it. */
+const HAS_DESCRIPTOR = 0x0008;
+const VERSIONS_NEEDED = [10, 20, 45];
+const IN_ZIP64_32 = 0xffffffff;
+/** Id and length of the zip64 extra field with its three numbers: size, stored size, offset. */
+const ZIP64_EXTRA = Buffer.from([0x01, 0x00, 0x18, 0x00]);
+const ZIP64_EXTRA_BYTES = 28;
+const UNIX = 3;
+const FILE_TYPE = 0o170000;
+const REGULAR_FILE = 0o100000;
+const LOCAL_HEADER = 0x04034b50;
+const LOCAL_HEADER_BYTES = 30;
+const DESCRIPTOR = 0x08074b50;
+const DESCRIPTOR_BYTES = 16;
+
+/** One stored entry: `[header][content][descriptor]`, without a gap to the next one. */
+export interface ZipEntry {
+  readonly name: string;
+  /** Where its local header begins. */
+  readonly offset: number;
+  readonly headerBytes: number;
+  /** Of the content. */
+  readonly size: number;
+  readonly descriptorBytes: number;
+  readonly crc32: number;
+}
+
+/** Bytes of the zip that the entry takes up. */
+export function spanOf({ headerBytes, size, descriptorBytes }: ZipEntry): number {
+  return headerBytes + size + descriptorBytes;
+}
+
+/** Throws ARCHIVE_DAMAGED unless the record is of a kind that archives have: a plain stored file of a known name. */
+export function checkedEntry(record: DirectoryRecord): ZipEntry {
+  const { name, file } = record;
+  if (!isEntryName(name)) throw new ArchiveDamagedError(shown(name), 'archives have no entry of this name');
+  const broken = RECORD_RULES.find(({ holds }) => !holds(record));
+  if (broken) throw new ArchiveDamagedError(name, broken.otherwise);
+  return {
+    name,
+    offset: file.offsetToLocalFileHeader,
+    headerBytes: LOCAL_HEADER_BYTES + file.fileNameLength,
+    size: file.compressedSize,
+    descriptorBytes: (file.flags & HAS_DESCRIPTOR) === 0 ? 0 : DESCRIPTOR_BYTES,
+    crc32: file.crc32,
+  };
+}
+
+/** The local header must say what the directory says; `header` is the entry's first `headerBytes`. */
+export function checkLocalHeader(entry: ZipEntry, header: Buffer): void {
+  const described = entry.descriptorBytes > 0;
+  const size = described ? 0 : entry.size;
+  const fields: readonly (readonly [at: number, bytes: number, value: number])[] = [
+    [0, 4, LOCAL_HEADER],
+    [6, 2, described ? HAS_DESCRIPTOR : 0],
+    [8, 2, STORED],
+    [14, 4, described ? 0 : entry.crc32],
+    [18, 4, size],
+    [22, 4, size],
+    [26, 2, entry.headerBytes - LOCAL_HEADER_BYTES],
+    [28, 2, 0],
+  ];
+  const sound =
+    fields.every(([at, bytes, value]) => header.readUIntLE(at, bytes) === value) &&
+    VERSIONS_NEEDED.includes(header.readUInt16LE(4)) &&
+    header.toString('latin1', LOCAL_HEADER_BYTES) === entry.name;
+  if (!sound) throw new ArchiveDamagedError(entry.name, 'its header contradicts the directory');
+}
+
+/** The bytes behind the content, if the entry has any there. */
+export function checkDescriptor(entry: ZipEntry, descriptor: Buffer): void {
+  if (entry.descriptorBytes === 0) return;
+  const sound =
+    descriptor.readUInt32LE(0) === DESCRIPTOR &&
+    descriptor.readUInt32LE(4) === entry.crc32 &&
+    descriptor.readUInt32LE(8) === entry.size &&
+    descriptor.readUInt32LE(12) === entry.size;
+  if (!sound) throw new ArchiveDamagedError(entry.name, 'its descriptor contradicts the directory');
+}
+
+interface RecordRule {
+  readonly holds: (record: DirectoryRecord) => boolean;
+  readonly otherwise: string;
+}
+
+const RECORD_RULES: readonly RecordRule[] = [
+  { holds: ({ file }) => (file.flags & 1) === 0, otherwise: 'it is encrypted' },
+  { holds: ({ file }) => (file.flags & ~HAS_DESCRIPTOR) === 0, otherwise: 'it has unknown flags' },
+  { holds: ({ file }) => file.compressionMethod === STORED, otherwise: 'it is compressed once more by the zip' },
+  { holds: ({ file }) => VERSIONS_NEEDED.includes(file.versionsNeededToExtract), otherwise: 'it needs another zip' },
+  { holds: ({ file }) => file.diskNumber === 0, otherwise: 'it is on another disk' },
+  { holds: ({ file }) => file.fileCommentLength === 0, otherwise: 'it has a comment' },
+  { holds: ({ file }) => !isSpecialFile(file), otherwise: 'it is a link or another special file' },
+  { holds: hasOnlyZip64Extra, otherwise: 'it has an unknown extra field' },
+  { holds: ({ file }) => isSize(file.compressedSize), otherwise: 'its size is impossible' },
+  { holds: ({ file }) => file.compressedSize === file.uncompressedSize, otherwise: 'its two sizes differ' },
+  { holds: ({ file }) => isOffset(file.offsetToLocalFileHeader), otherwise: 'its offset is impossible' },
+];
+
+function isSpecialFile(file: DirectoryRecord['file']): boolean {
+  if (file.versionMadeBy >> 8 !== UNIX) return false;
+  const type = (file.externalFileAttributes >>> 16) & FILE_TYPE;
+  return type !== REGULAR_FILE && type !== 0;
+}
+
+/** None, or all three numbers in zip64 form, which is how entries behind the fourth GiB are written. */
+function hasOnlyZip64Extra({ extra, file }: DirectoryRecord): boolean {
+  if (extra.length === 0) return true;
+  const numbers = Object.keys(file.extra as object).length;
+  return extra.length === ZIP64_EXTRA_BYTES && extra.subarray(0, 4).equals(ZIP64_EXTRA) && numbers === 3;
+}
+
+/** Below 4 GiB: no entry of an archive is larger. unzipper gives null for a number it did not find. */
+function isSize(size: number | null): boolean {
+  return size !== null && size < IN_ZIP64_32;
+}
+
+function isOffset(offset: number | null): boolean {
+  return Number.isSafeInteger(offset);
+}

@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto';
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  truncate,
+  unlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+
+import { describe, expect, test } from '@jest/globals';
+
+import { destinationContract } from '../contract/destination.contract.js';
+import { expectCode, go } from '../contract/place-under-test.contract.js';
+import { FileDestination } from './file-destination.js';
+import { ACCESSES, attempt, backup, rootUnderTest } from './root-under-test.contract.js';
+
+for (const access of ACCESSES) {
+  destinationContract(`file (${access})`, async () => {
+    const root = await mkdtemp(join(tmpdir(), 'tidemark-destination-'));
+    const folder = join(root, 'a b', 'ü');
+    await mkdir(folder, { recursive: true });
+    const path = join(folder, 'archive.zip');
+    return {
+      destination: () => new FileDestination({ root, path, display: `file:${path}`, access }),
+      content: () => readFile(path).catch(() => undefined),
+      lay: (content) => writeFile(path, content),
+      temps: async () => (await readdir(folder)).filter((name) => name !== 'archive.zip'),
+      spoil: async (temp, content) => {
+        await writeFile(join(folder, temp), content);
+        // Clocks of file systems are coarse: a write right after another can bear the same time.
+        await utimes(join(folder, temp), 1, 1);
+      },
+      remove: (temp) => unlink(join(folder, temp)),
+      clear: () => rm(root, { recursive: true }),
+    };
+  });
+}
+
+describe.each(ACCESSES)('in a folder (%s)', (access) => {
+  const place = rootUnderTest(access);
+
+  test('archive and missing folders are for their owner alone', async () => {
+    await backup(place.at('x/y/a.zip'));
+    expect((await stat(join(place.root, 'x'))).mode & 0o777).toBe(0o700);
+    expect((await stat(join(place.root, 'x/y'))).mode & 0o777).toBe(0o700);
+    expect((await stat(join(place.root, 'x/y/a.zip'))).mode & 0o777).toBe(0o600);
+  });
+
+  test('reading and sweeping make no folder', async () => {
+    await expectCode(place.at('x/a.zip').open(go), 'ARCHIVE_NOT_FOUND');
+    await place.at('x/a.zip').sweep(attempt, go);
+    expect(await readdir(place.root)).toEqual([]);
+  });
+
+  test('a temp is recognised by a person', async () => {
+    const draft = await place.at('a.zip').draft(attempt, go);
+    expect(await readdir(place.root)).toEqual([`.a.zip.${attempt.jobId}.1.part`]);
+    await draft.discard();
+  });
+
+  test('the longest name that a file can have works', async () => {
+    const name = `${'ü'.repeat(125)}x.zip`;
+    expect(Buffer.byteLength(name)).toBe(255);
+    await backup(place.at(name));
+    expect(await readdir(place.root)).toEqual([name]);
+  });
+
+  describe('an archive changed in place while it is open', () => {
+    const content = randomBytes(2_000_000);
+    const changes: Record<string, (path: string) => Promise<void>> = {
+      truncated: (path) => truncate(path, 1_000_000),
+      emptied: (path) => truncate(path, 0),
+      'made longer': (path) => writeFile(path, 'x', { flag: 'a' }),
+      'written over with bytes of the same length': async (path) => {
+        await writeFile(path, randomBytes(content.length), { flag: 'r+' });
+        await utimes(path, 1, 1);
+      },
+    };
+    test.each(Object.keys(changes))('%s is ARCHIVE_CHANGED', async (kind) => {
+      await writeFile(join(place.root, 'a.zip'), content);
+      const source = await place.at('a.zip').open(go);
+      const stream = source.stream(0, content.length);
+      const begun = stream[Symbol.asyncIterator]();
+      expect((await begun.next()).done).toBe(false);
+      await changes[kind]?.(join(place.root, 'a.zip'));
+      await expectCode(
+        (async () => {
+          while (!(await begun.next()).done);
+        })(),
+        'ARCHIVE_CHANGED',
+      );
+      await expectCode(buffer(source.stream(0, 10)), 'ARCHIVE_CHANGED');
+      await source.close();
+    });
+
+    test('removed by name it is read on', async () => {
+      await writeFile(join(place.root, 'a.zip'), content);
+      const source = await place.at('a.zip').open(go);
+      await unlink(join(place.root, 'a.zip'));
+      expect(content.equals(await buffer(source.stream(0, content.length)))).toBe(true);
+      await source.close();
+    });
+  });
+
+  test('under a file no backup is possible and nothing is found', async () => {
+    await writeFile(join(place.root, 'file'), '');
+    await expectCode(place.at('file/a.zip').draft(attempt, go), 'DESTINATION_INVALID');
+    await expectCode(place.at('file/a.zip').open(go), 'ARCHIVE_NOT_FOUND');
+  });
+
+  test('what may not be read is DESTINATION_REFUSED; the superuser reads it', async () => {
+    await writeFile(join(place.root, 'a.zip'), 'archive', { mode: 0o000 });
+    const opening = place.at('a.zip').open(go);
+    if (process.getuid?.() === 0) await (await opening).close();
+    else await expectCode(opening, 'DESTINATION_REFUSED');
+  });
+
+  test('a folder that has gone during the job is DESTINATION_UNREACHABLE', async () => {
+    const destination = place.at('x/a.zip');
+    const draft = await destination.draft(attempt, go);
+    draft.output.end('archive');
+    const sealed = await draft.seal();
+    await rename(join(place.root, 'x'), join(place.root, 'y'));
+    await expectCode(destination.finish(sealed, attempt, go), 'DESTINATION_UNREACHABLE');
+    await draft.discard();
+    await rename(join(place.root, 'y'), join(place.root, 'x'));
+    await destination.finish(sealed, attempt, go);
+    expect(await readFile(join(place.root, 'x/a.zip'), 'utf8')).toBe('archive');
+  });
+
+  test('no descriptor stays open', async () => {
+    const before = await openDescriptors();
+    await backup(place.at('x/y/a.zip'));
+    await (await place.at('x/y/a.zip').open(go)).close();
+    await (await place.at('x/y/a.zip').draft({ ...attempt, fence: 2 }, go)).discard();
+    await symlink('../outside', join(place.root, 'link'));
+    await expect(place.at('link/a.zip').draft(attempt, go)).rejects.toThrow();
+    await expect(place.at('x').open(go)).rejects.toThrow();
+    await expect(place.at('x/y/a.zip/z').draft(attempt, go)).rejects.toThrow();
+    expect(await openDescriptors()).toBe(before);
+  });
+});
+
+const onLinux = process.platform === 'linux' ? test : test.skip;
+onLinux('a file system that lets nobody write, not even the superuser, is DESTINATION_REFUSED', async () => {
+  const destination = new FileDestination({ root: '/sys', path: '/sys/a.zip', display: 'file:/sys/a.zip' });
+  await expect(destination.draft(attempt, go)).rejects.toMatchObject({
+    code: 'DESTINATION_REFUSED',
+    details: { errno: expect.stringMatching(/^E(ACCES|PERM|ROFS)$/) },
+  });
+});
+
+async function openDescriptors(): Promise<number> {
+  return (await readdir('/dev/fd')).length;
+}

@@ -1,0 +1,11 @@
+export { openDocumentIndex, type DocumentIndex, type DocumentIndexOptions } from './document-index.js';
+export * from './errors.js';
+export { documentText, parseDocument, type DocumentVersion, type ParsedDocument } from './json/document-json.js';
+export { COLUMNS as VERSION_COLUMNS } from './layout/layout.js';
+export type { DocumentPage, PageQuery, ReadDocument, StateQuery } from './read/document-reader.js';
+export { etagOf } from './read/etag.js';
+export type { Selection } from './read/list-links.js';
+export type { RangeCopy } from './snapshot/snapshot-reader.js';
+export type { SnapshotFacts } from './snapshot/snapshots.js';
+export type { OpenedStagedSession } from './stage/staged-generations.js';
+export type { WriteRequest, WriteResult } from './write/write-document.js';

@@ -1,0 +1,94 @@
+import type pg from 'pg';
+
+import type { Range } from '@tidemark/contracts';
+import { readPointer } from '../catalog/catalog.js';
+import { isGenerationGone, coded } from '../postgres/transaction.js';
+import { tablesOf, type Tables } from '../layout/layout.js';
+import { closeTime } from './close-time.js';
+
+/** A frozen generation. The holder's transaction keeps its rows and its tables; ending it ends the snapshot. */
+export interface HeldSnapshot {
+  readonly holder: pg.PoolClient;
+  readonly generation: number;
+  readonly tables: Tables;
+  readonly closedTimeMicros: number;
+  /** Identity of the index that the generation belongs to; generations count anew in every system. */
+  readonly system: string;
+  /** Name that other transactions adopt it by. */
+  readonly pgSnapshot: string;
+  readonly serverVersion: string;
+  readonly pages: number;
+  readonly versionsEstimate: number;
+}
+
+/** The generation that was live when its time was closed is not live any more: the time has to be closed again. */
+class GenerationMoved extends Error {
+  override readonly name = 'GenerationMoved';
+}
+
+const ATTEMPTS = 10;
+
+export async function openSnapshot(
+  { pool, indexId }: { pool: pg.Pool; indexId: number },
+  signal?: AbortSignal,
+): Promise<HeldSnapshot> {
+  const holder = await pool.connect().catch((error: unknown) => {
+    throw coded(error);
+  });
+  try {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await hold(holder, indexId, signal);
+      } catch (error) {
+        await holder.query('ROLLBACK');
+        const moved = error instanceof GenerationMoved || isGenerationGone(error);
+        if (!moved || attempt === ATTEMPTS) throw error;
+      }
+    }
+  } catch (error) {
+    holder.release(true);
+    throw coded(error);
+  }
+}
+
+async function hold(holder: pg.PoolClient, indexId: number, signal?: AbortSignal): Promise<HeldSnapshot> {
+  const before = await readPointer(holder, indexId);
+  const closedTimeMicros = await closeTime(holder, indexId, signal);
+  await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  const { live } = await readPointer(holder, indexId);
+  if (live !== before.live) throw new GenerationMoved();
+  const tables = tablesOf(live);
+  // An exported snapshot alone does not stop a DROP.
+  await holder.query(`LOCK TABLE ${tables.versions}, ${tables.documents} IN ACCESS SHARE MODE`);
+  const facts = await readFacts(holder, indexId, tables);
+  return { holder, generation: live, tables, closedTimeMicros, ...facts };
+}
+
+type Facts = Pick<HeldSnapshot, 'pgSnapshot' | 'serverVersion' | 'system' | 'pages' | 'versionsEstimate'>;
+
+/** The page count is read after the snapshot is taken: no row of the snapshot lies behind it. */
+async function readFacts(holder: pg.PoolClient, indexId: number, { versions }: Tables): Promise<Facts> {
+  const { rows } = await holder.query<Facts>(
+    `SELECT pg_export_snapshot() AS "pgSnapshot", current_setting('server_version') AS "serverVersion",
+      (SELECT system::text FROM catalog.index WHERE id = ${indexId}),
+      pg_relation_size('${versions}') / current_setting('block_size')::int AS pages,
+      (SELECT greatest(n_live_tup, 0) FROM pg_stat_all_tables WHERE relid = '${versions}'::regclass) AS "versionsEstimate"`,
+  );
+  const [facts] = rows;
+  if (!facts) throw new Error('the snapshot has no facts');
+  return facts;
+}
+
+/** Pages of the versions table in pieces of about `partBytes`; the last one is open-ended. */
+export function planRanges(pages: number, partBytes: number): Range[] {
+  const perRange = Math.max(1, Math.floor(partBytes / PAGE_BYTES), Math.ceil(pages / MAX_RANGES));
+  const count = Math.max(1, Math.ceil(pages / perRange));
+  return Array.from({ length: count }, (_, n) => ({
+    from: String(n * perRange),
+    to: n === count - 1 ? null : String((n + 1) * perRange),
+  }));
+}
+
+const PAGE_BYTES = 8192;
+/** So that even the largest index makes an archive with far fewer entries than a zip can hold. */
+const MAX_RANGES = 20_000;

@@ -1,0 +1,59 @@
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+
+import type pg from 'pg';
+import { from as copyFrom } from 'pg-copy-streams';
+
+import type { LoadedPart } from '@tidemark/contracts';
+
+import { StagedRowsError } from '../errors.js';
+import { COLUMN_NAMES, tablesOf } from '../layout/layout.js';
+import { sqlState, withTransaction } from '../postgres/transaction.js';
+import { lockStaged, type StagedClaim } from './staged-row.js';
+
+/** SQLSTATE classes of what is wrong with the rows themselves: data exceptions and broken constraints. */
+const REFUSED_ROW = /^(22|23)/;
+
+/**
+ * Loads one part in one transaction, leaving out rows behind the boundary. `rows` is checked COPY text that ends with
+ * an error where anything is wrong with it: then nothing of the part is loaded. A part loaded before is not read.
+ */
+export async function loadPart(
+  pool: pg.Pool,
+  target: StagedClaim & { readonly part: number },
+  rows: Readable,
+): Promise<LoadedPart> {
+  return await withTransaction(pool, async (client) => {
+    const { boundaryMicros } = await lockStaged(client, target, 'SHARE');
+    const before = await loadedBefore(client, target);
+    if (before !== undefined) {
+      rows.destroy();
+      return { rowsLoaded: before, repeated: true };
+    }
+    const { versions } = tablesOf(target.generation);
+    const boundary = boundaryMicros === null ? '' : `WHERE (update_time_micros > ${boundaryMicros}) IS NOT TRUE`;
+    const copy = client.query(copyFrom(`COPY ${versions} (${COLUMN_NAMES}) FROM STDIN ${boundary}`));
+    await pipeline(rows, copy).catch((error: unknown) => {
+      throw REFUSED_ROW.test(sqlState(error))
+        ? new StagedRowsError('a row that no index can hold', { part: target.part })
+        : error;
+    });
+    await client.query('INSERT INTO catalog.staged_part (generation, part, rows_loaded) VALUES ($1, $2, $3)', [
+      target.generation,
+      target.part,
+      copy.rowCount,
+    ]);
+    return { rowsLoaded: copy.rowCount, repeated: false };
+  });
+}
+
+async function loadedBefore(
+  client: pg.ClientBase,
+  { generation, part }: { generation: number; part: number },
+): Promise<number | undefined> {
+  const { rows } = await client.query<{ loaded: number }>(
+    'SELECT rows_loaded AS loaded FROM catalog.staged_part WHERE generation = $1 AND part = $2',
+    [generation, part],
+  );
+  return rows[0]?.loaded;
+}

@@ -1,0 +1,34 @@
+import type pg from 'pg';
+
+import { SessionGoneError } from '../errors.js';
+
+/** The right to a staged generation: the attempt with the highest fence has it. */
+export interface StagedClaim {
+  readonly generation: number;
+  readonly fence: number;
+}
+
+export interface StagedRow {
+  readonly phase: string;
+  readonly boundaryMicros: number | null;
+}
+
+/**
+ * Reads the row of a staged generation and locks it: FOR SHARE lets parts load side by side, FOR UPDATE is for who
+ * changes it. Throws where it is gone, past loading, or another attempt's.
+ */
+export async function lockStaged(
+  client: pg.ClientBase,
+  { generation, fence }: StagedClaim,
+  strength: 'SHARE' | 'UPDATE',
+): Promise<StagedRow> {
+  const { rows } = await client.query<StagedRow & { fence: number }>(
+    `SELECT phase, fence, boundary_micros AS "boundaryMicros" FROM catalog.generation WHERE id = $1 FOR ${strength}`,
+    [generation],
+  );
+  const [row] = rows;
+  if (row?.fence !== fence || !['STAGED', 'BUILT'].includes(row.phase)) {
+    throw new SessionGoneError('the staged generation');
+  }
+  return row;
+}

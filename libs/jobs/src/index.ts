@@ -1,0 +1,11 @@
+export { JobFeed, type JobFeedOptions } from './feed/job-feed.js';
+export { JobStore, type JobStoreOptions } from './job-store.js';
+export { IdempotencyKeyReusedError, JobEndedError, JobFinishingError } from './life/job-errors.js';
+export type { ReportedError } from './life/plan-attempt-end.js';
+export type { Verdict } from './life/plan-finishing.js';
+export type { SwitchEnd } from './life/plan-switch-end.js';
+export { FIVE_ATTEMPTS, type RetryRule as JobRetryRule } from './life/retry-rule.js';
+export type { CreatedJob, Idempotency, NewJob } from './store/create-job.js';
+export type { JobFigures, JobPage, JobQuery } from './store/read-jobs.js';
+export type { Settlement } from './store/settle-job.js';
+export type { RunnableJob, SweepTurn, WaitingSwitch } from './store/sweep-jobs.js';

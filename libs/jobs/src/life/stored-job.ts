@@ -1,0 +1,62 @@
+import { jobLink, type Effect, type Job } from '@tidemark/contracts';
+
+/** A job as it is kept: what every caller sees, and what only the gateway needs. Times are the database's. */
+export interface StoredJob extends Omit<Job, 'documentSelfLink'> {
+  /** Rises from job to job in the order of their creation. */
+  position: number;
+  caller: string;
+  exclusiveKey: string;
+  fence: number;
+  /** Of the latest claim, also when its attempt has ended: one claimId claims once and never again. */
+  claimId: string | null;
+  worker: string | null;
+  /** Null while nobody runs the job. */
+  leaseUntilMicros: number | null;
+  attemptStartedAtMicros: number | null;
+  notBeforeMicros: number;
+  rungAtMicros: number | null;
+  /** Set when the job enters FINISHING, and never changed. */
+  effect: Effect | null;
+}
+
+/** What a change writes; `revision` and `position` are not its business. */
+export type JobChanges = Partial<Omit<StoredJob, 'id' | 'position' | 'revision' | 'createdAtMicros' | 'request'>>;
+
+/** A job at a moment of the database's clock. */
+export interface SeenJob {
+  readonly job: StoredJob;
+  readonly nowMicros: number;
+  /** An older job that has not ended, or a running one, has the same exclusive key. */
+  readonly behindAnother: boolean;
+}
+
+export function toJob(stored: StoredJob): Job {
+  return {
+    documentSelfLink: jobLink(stored.id),
+    id: stored.id,
+    operation: stored.operation,
+    state: stored.state,
+    phase: stored.phase,
+    attempt: stored.attempt,
+    revision: stored.revision,
+    request: stored.request,
+    progress: stored.progress,
+    createdAtMicros: stored.createdAtMicros,
+    startedAtMicros: stored.startedAtMicros,
+    endedAtMicros: stored.endedAtMicros,
+    result: stored.result,
+    error: stored.error,
+    attempts: stored.attempts,
+    warnings: stored.warnings,
+  };
+}
+
+/** True while an attempt has the right to run the job. */
+export function isLeased({ job, nowMicros }: SeenJob): boolean {
+  return job.leaseUntilMicros !== null && job.leaseUntilMicros >= nowMicros;
+}
+
+/** `warnings` and those of `added` that are not among them yet: an attempt after another may say the same again. */
+export function mergeWarnings(warnings: readonly string[], added: readonly string[] = []): string[] {
+  return [...new Set([...warnings, ...added])];
+}

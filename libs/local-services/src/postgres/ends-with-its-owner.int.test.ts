@@ -1,0 +1,185 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline';
+
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { silentLogger as log, sleep } from '@tidemark/platform';
+
+import { FolderInUseError } from '../errors.js';
+import { isThere, temporaryFolder } from '../host/folders.js';
+import { isRunning } from '../host/processes.js';
+import { findServerUser } from '../host/server-user.js';
+import { askPostgres } from './ask-postgres.js';
+import { startPostgres } from './start-postgres.js';
+import { temporaryPostgres } from './temporary-postgres.js';
+
+jest.setTimeout(60_000); // processes are started: on a busy machine that takes its time
+
+/** What an owner prints when its server is up. */
+interface Said {
+  readonly url: string;
+  readonly pid: number;
+}
+
+const LIB = join(import.meta.dirname, '..', '..');
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(await temporaryFolder(await findServerUser()), 'tidemark-test-'));
+  await chmod(folder, 0o755);
+});
+
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('a temporary server', () => {
+  test('leaves nothing behind after stop', async () => {
+    const server = await temporaryPostgres({ log });
+    const below = await folderOf(server.url);
+    expect(await readdir(below)).toContain('server.log');
+    await server.stop();
+    expect([await isThere(below), await isRunning(server.pid)]).toEqual([false, false]);
+  });
+
+  test.each([
+    ['is killed', (owner: ChildProcess) => owner.kill('SIGKILL')],
+    ['ends without stopping it', (owner: ChildProcess) => owner.stdin?.end()],
+  ])('leaves nothing behind when its owner %s', async (_how, end) => {
+    const { owner, said, allGone } = await own('temporaryPostgres({ log })');
+    const below = await folderOf(said.url);
+    expect([await isThere(below), await isRunning(said.pid)]).toEqual([true, true]);
+    end(owner);
+    await allGone;
+    expect([await isThere(below), await isRunning(said.pid)]).toEqual([false, false]);
+  });
+
+  test('leaves nothing behind when its keeper is killed', async () => {
+    const server = await temporaryPostgres({ log });
+    const below = await folderOf(server.url);
+    process.kill(await parentOf(server.pid), 'SIGKILL');
+    expect(await server.exited).toMatchObject({ expected: false });
+    expect([await isThere(below), await isRunning(server.pid)]).toEqual([false, false]);
+  });
+
+  test('leaves nothing behind when its owner is killed while initdb makes the databases', async () => {
+    const { owner, allGone } = spawnOwner('temporaryPostgres({ log })', { TMPDIR: folder });
+    await contains(folder, (path) => path.includes('cluster.new-') && path.endsWith('/base'));
+    owner.kill('SIGKILL');
+    await allGone;
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe('a server on a folder', () => {
+  const starting = (): string => `startPostgres({ folder: ${JSON.stringify(folder)}, log })`;
+
+  test('whose owner is killed while initdb makes the databases leaves no half of them', async () => {
+    const { owner, allGone } = spawnOwner(starting());
+    await contains(folder, (path) => path.startsWith('cluster.new-') && path.endsWith('/base'));
+    owner.kill('SIGKILL');
+    await allGone;
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('ends when its owner is killed, and the next owner finds what was acknowledged', async () => {
+    const { owner, said, allGone } = await own(starting());
+    await askPostgres(said.url, 'CREATE TABLE acknowledged AS SELECT 42 AS answer');
+    owner.kill('SIGKILL');
+    await allGone;
+    expect(await isRunning(said.pid)).toBe(false);
+    const next = await startPostgres({ folder, log });
+    expect(await askPostgres(next.url, 'SELECT answer FROM acknowledged')).toEqual([['42']]);
+    await next.stop();
+  });
+
+  test('is refused to a second process, which names the first, and free as soon as that is killed', async () => {
+    const { owner } = await own(starting());
+    const refused: unknown = await startPostgres({ folder, log }).catch((error: unknown) => error);
+    expect(refused).toBeInstanceOf(FolderInUseError);
+    expect(refused).toMatchObject({ folder, pid: owner.pid });
+    owner.kill('SIGKILL');
+    await once(owner, 'exit');
+    const next = await startPostgres({ folder, log }); // its keeper may still be at work
+    await next.stop();
+  });
+
+  test('is not left alone when its keeper is killed', async () => {
+    const server = await startPostgres({ folder, log });
+    const keeper = await parentOf(server.pid);
+    expect(keeper).not.toBe(process.pid);
+    process.kill(keeper, 'SIGKILL');
+    const { expected, lastLines } = await server.exited;
+    expect([expected, lastLines.at(-1)]).toEqual([false, 'the keeper of the server was killed']);
+    expect(await isRunning(server.pid)).toBe(false);
+    await server.stop();
+  });
+
+  test('whose owner and keeper were both killed is ended by the next start', async () => {
+    const { owner, said } = await own(starting());
+    const keeper = await parentOf(said.pid);
+    process.kill(keeper, 'SIGSTOP'); // so that it does not see what happens to its owner
+    owner.kill('SIGKILL');
+    await once(owner, 'exit');
+    process.kill(keeper, 'SIGKILL');
+    expect(await isRunning(said.pid)).toBe(true);
+    const next = await startPostgres({ folder, log });
+    expect(next.pid).not.toBe(said.pid);
+    expect(await isRunning(said.pid)).toBe(false);
+    await next.stop();
+  });
+});
+
+/** A process that owns the server which `expression` starts, until it is ended or its standard input is. */
+async function own(expression: string): Promise<{ owner: ChildProcess; said: Said; allGone: Promise<unknown> }> {
+  const { owner, allGone } = spawnOwner(expression);
+  const lines = createInterface({ input: owner.stdout! });
+  const [line] = (await once(lines, 'line')) as [string];
+  return { owner, said: JSON.parse(line) as Said, allGone };
+}
+
+/**
+ * `allGone` resolves when the process and its keepers are: a keeper has its owner's standard error, which ends when
+ * the last that has it does.
+ */
+function spawnOwner(
+  expression: string,
+  changes: Record<string, string> = {},
+): { owner: ChildProcess; allGone: Promise<unknown> } {
+  const script = `
+    import { startPostgres, temporaryPostgres } from '@tidemark/local-services';
+    import { createLogger } from '@tidemark/platform';
+    const log = createLogger({ service: 'owner', level: 'warn' });
+    const { url, pid } = await ${expression};
+    console.log(JSON.stringify({ url, pid }));
+    process.stdin.resume();`;
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: LIB,
+    env: { ...process.env, ...changes },
+    stdio: 'pipe',
+  });
+  const allGone = once(owner, 'close');
+  owner.stderr.on('data', (chunk: Buffer) => process.stderr.write(chunk));
+  return { owner, allGone };
+}
+
+/** The folder that holds all of a server. */
+async function folderOf(url: string): Promise<string> {
+  const rows = await askPostgres(url, 'SHOW data_directory');
+  return dirname(dirname(rows[0]?.[0] ?? ''));
+}
+
+/** Resolves when a path below `above` is as wanted; whoever makes and removes paths there is another process. */
+async function contains(above: string, wanted: (path: string) => boolean): Promise<void> {
+  for (;;) {
+    const paths = await readdir(above, { recursive: true }).catch(() => []);
+    if (paths.some(wanted)) return;
+    await sleep(5);
+  }
+}
+
+async function parentOf(pid: number): Promise<number> {
+  const ps = spawn('ps', ['-o', 'ppid=', '-p', String(pid)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = (await once(ps.stdout, 'data')) as [Buffer];
+  return Number(line.toString());
+}

@@ -1,0 +1,73 @@
+import type { BrokerConnection, Consumer, ConsumeOptions, OutgoingMessage, Source } from '../broker-connection.js';
+import { NotPublishedError } from '../not-published-error.js';
+import { DEAD_LETTERS } from '../topology.js';
+import { Exchanges } from './exchanges.js';
+import { InProcessConsumer } from './in-process-consumer.js';
+
+export interface InProcessBrokerOptions {
+  /** Messages that may wait in one queue; 10,000 where nothing is said. */
+  readonly queueLimit?: number;
+}
+
+/**
+ * A broker within the process, with the topology and the rules of the real one; it forgets everything at the end.
+ * A full work queue drops its oldest transient message to make room; where it has none, it refuses a persistent one.
+ */
+export class InProcessBroker {
+  readonly #exchanges: Exchanges;
+
+  constructor({ queueLimit = 10_000 }: InProcessBrokerOptions = {}) {
+    this.#exchanges = new Exchanges(queueLimit);
+  }
+
+  connect(): BrokerConnection {
+    return new InProcessConnection(this.#exchanges);
+  }
+
+  /** A queue for answers, as a caller of the real broker would declare it. */
+  openReplyQueue(name: string, onDelivery: ConsumeOptions['onDelivery']): { close(): Promise<void> } {
+    const { queue, remove } = this.#exchanges.addReplyQueue(name);
+    const consumer = new InProcessConsumer(queue, { prefetch: 1, onDelivery }, remove);
+    return { close: () => consumer.drop() };
+  }
+}
+
+class InProcessConnection implements BrokerConnection {
+  readonly #consumers = new Set<InProcessConsumer>();
+  #closed = false;
+
+  constructor(private readonly exchanges: Exchanges) {}
+
+  async publish(message: OutgoingMessage, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#closed) throw new NotPublishedError('CLOSED', message.key);
+    this.exchanges.publish(message);
+    return Promise.resolve();
+  }
+
+  consume(source: Source, options: ConsumeOptions): Consumer {
+    const { queue, remove } =
+      'queue' in source
+        ? { queue: this.exchanges.queue(source.queue), remove: () => undefined }
+        : this.exchanges.addEventQueue(source.events);
+    const consumer = new InProcessConsumer(queue, options, () => {
+      remove();
+      this.#consumers.delete(consumer);
+    });
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  browseDeadLetters(limit: number): Promise<OutgoingMessage[]> {
+    return Promise.resolve(this.exchanges.queue(DEAD_LETTERS.queue).oldest(limit));
+  }
+
+  problems(): readonly string[] {
+    return this.#closed ? ['the connection is closed'] : [];
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#consumers].map((consumer) => consumer.drop()));
+  }
+}

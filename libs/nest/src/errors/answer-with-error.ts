@@ -1,0 +1,60 @@
+import type { ServerResponse } from 'node:http';
+
+import type { FastifyReply } from 'fastify';
+
+import { MethodNotAllowedError, toErrorBody, type ErrorBody, type TidemarkError } from '@tidemark/contracts';
+import type { Logger } from '@tidemark/platform';
+
+import { REQUEST_ID_HEADER } from '../http/request-basics.js';
+import { rawPath } from '../http/request-path.js';
+import { toTidemarkError } from './framework-error.js';
+
+export const ERROR_CONTENT_TYPE = 'application/json; charset=utf-8';
+
+/**
+ * Ends a request with the error body, or where an answer has already begun, by cutting the connection: the caller must
+ * not take half an answer for a whole one. The one place where errors become statuses and where they are logged.
+ */
+export function answerWithError(reply: FastifyReply, thrown: unknown, log: Logger): void {
+  const { request, raw } = reply;
+  const { method, headers, server } = request;
+  const call = {
+    method,
+    path: rawPath(request),
+    contentType: headers['content-type'],
+    supportedMethods: server.supportedMethods,
+  };
+  const error = toTidemarkError(thrown, call);
+  const body = toErrorBody(error);
+  if (raw.destroyed) {
+    log.debug({ err: thrown, requestId: request.id }, 'a request failed after its caller had gone');
+    return;
+  }
+  if (body.statusCode >= 500) logFailure(log, body, { err: thrown, requestId: request.id, method, path: call.path });
+  if (raw.headersSent) {
+    raw.destroy();
+    return;
+  }
+  raw.setHeader(REQUEST_ID_HEADER, request.id);
+  if (reply.sent) sendRaw(raw, body);
+  else void reply.code(body.statusCode).headers(headersOf(error)).send(body);
+}
+
+function headersOf(error: TidemarkError): Record<string, string> {
+  const allow = error instanceof MethodNotAllowedError ? { allow: error.allowed.join(', ') } : {};
+  return { 'content-type': ERROR_CONTENT_TYPE, ...allow };
+}
+
+function logFailure(log: Logger, { code }: ErrorBody, facts: object): void {
+  if (code === 'INTERNAL') log.error({ ...facts, code }, 'a request failed');
+  else log.warn({ ...facts, code }, 'a request could not be served');
+}
+
+/** Of a reply that was taken over from Fastify before anything was sent. */
+function sendRaw(raw: ServerResponse, body: ErrorBody): void {
+  for (const name of raw.getHeaderNames()) {
+    if (name !== REQUEST_ID_HEADER) raw.removeHeader(name);
+  }
+  raw.writeHead(body.statusCode, { 'content-type': ERROR_CONTENT_TYPE });
+  raw.end(JSON.stringify(body));
+}

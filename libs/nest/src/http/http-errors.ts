@@ -1,0 +1,29 @@
+import { TidemarkError } from '@tidemark/contracts';
+
+export class RequestMalformedError extends TidemarkError {
+  readonly code = 'REQUEST_MALFORMED';
+  constructor(reason: string, cause?: unknown) {
+    super(`the request is malformed: ${reason}`, { cause });
+  }
+}
+
+export class RequestTimeoutError extends TidemarkError {
+  readonly code = 'REQUEST_TIMEOUT';
+  constructor(what: string, limitMillis: number) {
+    super(`${what} did not arrive within ${limitMillis / 1000} s`, { details: { limitMillis } });
+  }
+}
+
+export class HostUnknownError extends TidemarkError {
+  readonly code = 'HOST_UNKNOWN';
+  constructor(host: string) {
+    super(`the host ${JSON.stringify(host)} is not served here; TIDEMARK_HOSTS lists the names that are`);
+  }
+}
+
+export class OriginForeignError extends TidemarkError {
+  readonly code = 'ORIGIN_FOREIGN';
+  constructor(origin: string) {
+    super(`calls from pages of ${JSON.stringify(origin)} are not accepted`);
+  }
+}

@@ -1,0 +1,35 @@
+import type { OutgoingHttpHeaders } from 'node:http';
+
+import type { FastifyReply } from 'fastify';
+
+import { serverStateOf } from './server-state.js';
+import { callerGone } from './waiting.js';
+import { writeChunk } from './write-chunk.js';
+
+export interface TrailedAnswer {
+  readonly headers: OutgoingHttpHeaders;
+  readonly body: AsyncIterable<Uint8Array>;
+  /** Names of the trailers, announced before the body. */
+  readonly trailerNames: readonly string[];
+  /** Asked for their values when the body has been sent. */
+  readonly trailers: () => Readonly<Record<string, string>>;
+}
+
+/**
+ * Answers 200 with a body whose facts are known only at its end and follow it as HTTP trailers. A body that fails before
+ * its first byte gets an error body; one that fails later is cut off, so that it cannot be taken for whole.
+ */
+export async function sendWithTrailers(reply: FastifyReply, answer: TrailedAnswer): Promise<void> {
+  const { raw } = reply.hijack();
+  const signal = callerGone(reply);
+  for (const [name, value] of Object.entries(answer.headers)) {
+    if (value !== undefined) raw.setHeader(name, value);
+  }
+  raw.setHeader('trailer', answer.trailerNames.join(', '));
+  if (serverStateOf(reply).stopping.aborted) raw.setHeader('connection', 'close');
+  for await (const chunk of answer.body) {
+    await writeChunk(reply, chunk, signal);
+  }
+  raw.addTrailers(answer.trailers());
+  raw.end();
+}

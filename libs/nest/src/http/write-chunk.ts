@@ -1,0 +1,32 @@
+import type { FastifyReply } from 'fastify';
+
+import { abortReason } from '@tidemark/platform';
+
+import { RequestTimeoutError } from './http-errors.js';
+import { serverStateOf } from './server-state.js';
+
+/**
+ * Writes to a reply that was taken over from Fastify, and resolves when there is room for more. Throws the signal's
+ * reason, and `RequestTimeoutError` when the caller has taken nothing for too long.
+ */
+export async function writeChunk(reply: FastifyReply, chunk: string | Uint8Array, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  if (!reply.raw.write(chunk)) await roomIn(reply, signal);
+}
+
+async function roomIn(reply: FastifyReply, signal: AbortSignal): Promise<void> {
+  const { stallMillis } = serverStateOf(reply).limits;
+  const { promise, resolve, reject } = Promise.withResolvers<unknown>();
+  const onStall = (): void => reject(new RequestTimeoutError('room for more of the answer', stallMillis));
+  const onAbort = (): void => reject(abortReason(signal));
+  const timer = setTimeout(onStall, stallMillis);
+  reply.raw.once('drain', resolve);
+  signal.addEventListener('abort', onAbort);
+  try {
+    await promise;
+  } finally {
+    clearTimeout(timer);
+    reply.raw.removeListener('drain', resolve);
+    signal.removeEventListener('abort', onAbort);
+  }
+}

@@ -1,0 +1,11 @@
+export * from './test-database.js';
+export * from './test-index.js';
+export * from './copy-over.js';
+export * from './system.js';
+export * from './system-client.js';
+export * from './exchange.js';
+export * from './on-database.js';
+export * from './index-fingerprint.js';
+export * from './postgres-proxy.js';
+export { BACKUP_KIND, ERRORS, RESTORE_KIND, type ErrorCode, type Job, type JobError } from '@tidemark/contracts';
+export * from './own-mounts.js';

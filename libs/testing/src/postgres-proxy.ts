@@ -1,0 +1,124 @@
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+
+import { testServerUrl } from './test-database.js';
+
+/** Connections of one name that are held up. */
+export interface HeldConnections {
+  /** Resolves when the first of them has something to say. */
+  readonly reached: Promise<unknown>;
+  /** What they say goes on its way. */
+  release(): void;
+}
+
+interface Hold {
+  readonly reached: PromiseWithResolvers<undefined>;
+  readonly released: PromiseWithResolvers<undefined>;
+}
+
+/** A way to the test server on which connections can be held up, by the name that they give themselves, or all be cut. */
+export class PostgresProxy {
+  readonly #holds = new Map<string, Hold>();
+  readonly #sockets = new Set<Socket>();
+  #isCut = false;
+
+  private constructor(
+    private readonly server: Server,
+    private readonly target: URL,
+  ) {}
+
+  static async open(): Promise<PostgresProxy> {
+    const server = createServer();
+    const proxy = new PostgresProxy(server, new URL(testServerUrl()));
+    server.on('connection', (client) => proxy.#accept(client));
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    return proxy;
+  }
+
+  /** The same database by way of here. */
+  urlOf(databaseUrl: string): string {
+    const url = new URL(databaseUrl);
+    url.hostname = '127.0.0.1';
+    url.port = String((this.server.address() as AddressInfo).port);
+    return url.href;
+  }
+
+  /** Connections that have this `application_name`, and new ones with it, get nothing through to the server. */
+  hold(applicationName: string): HeldConnections {
+    const hold = { reached: Promise.withResolvers<undefined>(), released: Promise.withResolvers<undefined>() };
+    this.#holds.set(applicationName, hold);
+    return {
+      reached: hold.reached.promise,
+      release: () => {
+        if (this.#holds.get(applicationName) === hold) this.#holds.delete(applicationName);
+        hold.released.resolve(undefined);
+      },
+    };
+  }
+
+  /** Breaks every connection and lets none in until {@link mend}. */
+  cut(): void {
+    this.#isCut = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  mend(): void {
+    this.#isCut = false;
+  }
+
+  async close(): Promise<void> {
+    this.cut();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  #accept(client: Socket): void {
+    if (this.#isCut) {
+      client.destroy();
+      return;
+    }
+    const server = connect({ host: this.target.hostname, port: Number(this.target.port || 5432) });
+    this.#join(client, server);
+    this.#join(server, client);
+    server.pipe(client);
+    void this.#forward(client, server);
+  }
+
+  /** Where one end closes the other does: a killed client must not leave its session behind. */
+  #join(one: Socket, other: Socket): void {
+    this.#sockets.add(one);
+    one.on('error', () => undefined);
+    one.once('close', () => {
+      this.#sockets.delete(one);
+      other.destroy();
+    });
+  }
+
+  async #forward(client: Socket, server: Socket): Promise<void> {
+    let name: string | undefined;
+    try {
+      for await (const chunk of client as AsyncIterable<Buffer>) {
+        name ??= applicationNameIn(chunk);
+        await this.#passable(name);
+        if (!server.write(chunk)) await once(server, 'drain');
+      }
+      server.end();
+    } catch {
+      server.destroy();
+    }
+  }
+
+  async #passable(name: string): Promise<void> {
+    const hold = this.#holds.get(name);
+    hold?.reached.resolve(undefined);
+    await hold?.released.promise;
+  }
+}
+
+/** From a startup message: after eight bytes, names and values, each ended by a zero byte. */
+function applicationNameIn(startup: Buffer): string {
+  const words = startup.subarray(8).toString().split('\0');
+  const at = words.indexOf('application_name');
+  return at < 0 ? '' : (words[at + 1] ?? '');
+}
