@@ -2,7 +2,16 @@ import { isIPv4 } from 'node:net';
 
 import { z } from 'zod';
 
-import { commaList, ConfigError, logLevel, port, readConfig, wholeNumber } from '@tidemark/platform';
+import {
+  amqpUrl,
+  commaList,
+  ConfigError,
+  logLevel,
+  port,
+  queuePrefix,
+  readConfig,
+  wholeNumber,
+} from '@tidemark/platform';
 
 /** The longest that a PATCH may be asked to wait for its job. */
 export const MAX_WAIT_SECONDS = 600;
@@ -38,8 +47,11 @@ export const gatewaySettings = z.object({
 });
 export type GatewaySettings = z.infer<typeof gatewaySettings>;
 
-export function readGatewaySettings(): GatewaySettings {
-  return readConfig(gatewaySettings);
+/** What a gateway in a process of its own needs besides; in standalone messages stay in the process. */
+const gatewayProcessSettings = gatewaySettings.extend({ AMQP_URL: amqpUrl, TIDEMARK_QUEUE_PREFIX: queuePrefix });
+
+export function readGatewaySettings(): z.infer<typeof gatewayProcessSettings> {
+  return readConfig(gatewayProcessSettings);
 }
 
 /** Throws ConfigError where others than this machine could reach a gateway that lets everybody in. */

@@ -1,7 +1,7 @@
+import { connectToRabbitMq, createMessaging } from '@tidemark/messaging';
 import { runUntilSignalled } from '@tidemark/nest';
-import { createLogger } from '@tidemark/platform';
+import { createLogger, systemClock } from '@tidemark/platform';
 
-import { connectToBroker } from './broker.js';
 import { readGatewaySettings } from './config.js';
 import { startGateway } from './gateway.js';
 
@@ -10,8 +10,10 @@ await runUntilSignalled({
   start: async (onStop) => {
     const settings = readGatewaySettings();
     const log = createLogger({ service: 'gateway', level: settings.TIDEMARK_LOG_LEVEL });
-    const messaging = connectToBroker();
+    const broker = connectToRabbitMq({ url: settings.AMQP_URL, prefix: settings.TIDEMARK_QUEUE_PREFIX, log });
+    const messaging = createMessaging(broker, { log, clock: systemClock });
     onStop('messaging', () => messaging.close());
-    await startGateway(settings, { log, onStop, messaging });
+    const { url } = await startGateway(settings, { log, onStop, messaging });
+    process.stdout.write(`Tidemark gateway is ready at ${url}\n`);
   },
 });

@@ -9,6 +9,7 @@ await runUntilSignalled({
   start: async (onStop) => {
     const settings = readIndexServiceSettings();
     const log = createLogger({ service: 'index-service', level: settings.TIDEMARK_LOG_LEVEL });
-    await startIndexService(settings, { log, onStop });
+    const { url } = await startIndexService(settings, { log, onStop });
+    process.stdout.write(`Tidemark index-service is ready at ${url}\n`);
   },
 });

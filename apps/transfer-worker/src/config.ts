@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { commaList, logLevel, parallelism, port } from '@tidemark/platform';
+import { amqpUrl, commaList, logLevel, parallelism, port, queuePrefix, readConfig } from '@tidemark/platform';
 
 export const transferWorkerSettings = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -15,3 +15,10 @@ export const transferWorkerSettings = z.object({
   TIDEMARK_LOG_LEVEL: logLevel,
 });
 export type TransferWorkerSettings = z.infer<typeof transferWorkerSettings>;
+
+/** What a worker in a process of its own needs besides; in standalone messages stay in the process. */
+const workerProcessSettings = transferWorkerSettings.extend({ AMQP_URL: amqpUrl, TIDEMARK_QUEUE_PREFIX: queuePrefix });
+
+export function readTransferWorkerSettings(): z.infer<typeof workerProcessSettings> {
+  return readConfig(workerProcessSettings);
+}

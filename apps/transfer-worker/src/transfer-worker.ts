@@ -11,11 +11,11 @@ import type { TransferWorkerSettings } from './config.js';
 import { SpoolFolder } from './spool.js';
 import { TransferWorkerModule } from './transfer-worker.module.js';
 
-/** Takes doorbells off the queues and runs their jobs; registers how each piece is stopped. */
+/** Takes doorbells off the queues and runs their jobs; registers how each piece is stopped. Health is served at `url`. */
 export async function startTransferWorker(
   settings: TransferWorkerSettings,
   { log, messaging, onStop }: { log: Logger; messaging: Messaging; onStop: OnStop },
-): Promise<void> {
+): Promise<{ readonly url: string }> {
   const spool = new SpoolFolder(settings.TIDEMARK_SPOOL);
   await spool.prepare();
   const runner = new JobRunner({
@@ -40,4 +40,5 @@ export async function startTransferWorker(
   const url = await listen(app, { host: settings.HOST, port: settings.PORT, setting: 'PORT' });
   await startQueues(app);
   log.info({ url }, 'transfer-worker is ready');
+  return { url };
 }

@@ -5,3 +5,4 @@ export * from './in-process/in-process-broker.js';
 export * from './messaging.js';
 export * from './not-published-error.js';
 export * from './topology.js';
+export * from './rabbitmq/rabbitmq-connection.js';

@@ -19,6 +19,16 @@ export const databaseUrl = z
   .string('a postgres:// URL is wanted')
   .refine((url) => /^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? ''), 'must be a postgres:// URL');
 
+export const amqpUrl = z
+  .string('an amqp:// URL is wanted')
+  .refine((url) => /^amqps?:$/.test(URL.parse(url)?.protocol ?? ''), 'must be an amqp:// or amqps:// URL');
+
+/** What the names of exchanges and queues begin with: several systems can share a virtual host of RabbitMQ. */
+export const queuePrefix = z
+  .string()
+  .regex(/^[A-Za-z0-9_-]{1,100}$/, 'must be 1 to 100 of A-Z a-z 0-9 _ -')
+  .default('tidemark');
+
 /** A list with commas between; blanks around an entry do not count. */
 export const commaList = (byDefault: readonly string[] = []): z.ZodType<readonly string[]> =>
   z

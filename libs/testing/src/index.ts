@@ -9,3 +9,4 @@ export * from './index-fingerprint.js';
 export * from './postgres-proxy.js';
 export { BACKUP_KIND, ERRORS, RESTORE_KIND, type ErrorCode, type Job, type JobError } from '@tidemark/contracts';
 export * from './own-mounts.js';
+export * from './test-broker.js';

@@ -5,6 +5,8 @@ import {
   claimRequestSchema,
   finishingRequestSchema,
   heartbeatRequestSchema,
+  ParameterInvalidError,
+  settledReportSchema,
   type HeartbeatAnswer,
   type WireClaimAnswer,
 } from '@tidemark/contracts';
@@ -45,5 +47,15 @@ export class AttemptsController {
     const { effect } = finishing;
     if (verdict === 'GO' && effect.kind === 'SWITCH') this.parts.switches.start({ jobId: id, effect });
     return { verdict };
+  }
+
+  /** The last report of a worker that has no broker to send it through. */
+  @Post('settled')
+  @HttpCode(204)
+  async settled(@Param('id') id: string, @Req() request: FastifyRequest): Promise<void> {
+    const report = parsedBody(request, settledReportSchema);
+    if (report.jobId !== id) throw new ParameterInvalidError('jobId', 'must be the one of the path');
+    const settlement = await this.parts.jobs.settle(report);
+    if (settlement.outcome === 'SETTLED') await this.parts.ends.follow(settlement.job);
   }
 }

@@ -3,7 +3,7 @@ import { v4 as uuid } from 'uuid';
 import { asTidemarkError, errorFacts, type Outcome, type WireClaim } from '@tidemark/contracts';
 import { resolveDestination, type Destination, type DestinationPolicy } from '@tidemark/destinations';
 import type { Messaging } from '@tidemark/messaging';
-import { retry, systemClock, type Logger } from '@tidemark/platform';
+import { anySignal, retry, systemClock, type Logger } from '@tidemark/platform';
 
 import type { GatewayClient } from '../clients/gateway-client.js';
 import { InternalHttp } from '../clients/internal-http.js';
@@ -120,15 +120,30 @@ export class JobRunner {
     };
   }
 
-  /** Published until the broker has it: while the lease is kept nobody else runs the job. */
+  /**
+   * Told until somebody has taken it: while the lease is kept nobody else runs the job. Over the queue, and where no
+   * broker is there to take it, to the gateway itself: a job that ran through an outage of the broker ends on time.
+   */
   async #report({ jobId, fence }: WireClaim, outcome: Outcome, lost: AbortSignal): Promise<void> {
     const report = { jobId, fence, outcome };
     const rule = { attempts: Infinity, firstDelayMillis: 100, maxDelayMillis: 2000, retriable: () => true };
     const giveUp = lost.reason instanceof LeaseLost ? lost : AbortSignal.timeout(REPORT_MILLIS);
-    await retry(rule, () => this.parts.messaging.publish('settled', report, { signal: giveUp }), giveUp);
+    const tell = async (): Promise<void> => {
+      try {
+        await this.parts.messaging.publish('settled', report, {
+          signal: anySignal(giveUp, AbortSignal.timeout(PUBLISH_MILLIS)),
+        });
+      } catch {
+        giveUp.throwIfAborted();
+        await this.parts.gateway.settled(report, giveUp);
+      }
+    };
+    await retry(rule, tell, giveUp);
   }
 }
 
+/** For which a report waits for the broker before it takes the other way. */
+const PUBLISH_MILLIS = 2_000;
 /** Longer, and the next attempt had better find the effect done. */
 const REPORT_MILLIS = 60_000;
 

@@ -6,6 +6,7 @@ import {
   type ClaimRequest,
   type FinishingRequest,
   type HeartbeatAnswer,
+  type SettledReport,
   type WireClaimAnswer,
 } from '@tidemark/contracts';
 import { retry } from '@tidemark/platform';
@@ -37,6 +38,11 @@ export class GatewayClient {
 
   async finishing(jobId: string, request: FinishingRequest, signal: AbortSignal): Promise<HeartbeatAnswer['verdict']> {
     return heartbeatAnswerSchema.parse(await this.#post(jobId, 'finishing', { data: request, signal })).verdict;
+  }
+
+  /** Where no broker takes the report. Tried once: the caller tries both ways again. */
+  async settled(report: SettledReport, signal: AbortSignal): Promise<void> {
+    await this.#http.json({ method: 'POST', url: this.#urlOf(report.jobId, 'settled'), data: report, signal });
   }
 
   async #post(jobId: string, verb: string, { data, signal }: { data: object; signal: AbortSignal }): Promise<unknown> {

@@ -81,7 +81,7 @@ export const finishingRequestSchema = z.object({
 });
 export type FinishingRequest = z.infer<typeof finishingRequestSchema>;
 
-/** Reports of a worker over the queue; applied by compare-and-set on the fence, so late and doubled ones are harmless. */
+/** Reports of a worker over the queue (the last one by HTTP where no broker takes it); applied by compare-and-set on the fence, so late and doubled ones are harmless. */
 export const progressReportSchema = z.object({
   jobId: z.uuid(),
   fence,

@@ -3,6 +3,7 @@ import {
   isTerminal,
   type JobAttempt,
   type JobError,
+  type JobProgress,
   type JobResult,
   type JobState,
 } from '@tidemark/contracts';
@@ -62,7 +63,15 @@ function ended({ job, nowMicros }: SeenJob, end: AttemptEnd, state: JobState): J
     endedAtMicros: nowMicros,
     result: state === 'SUCCEEDED' && end.state === 'SUCCEEDED' ? end.result : null,
     error: state === 'FAILED' ? (errorOf(job, end) ?? attemptsExhausted(job)) : null,
+    ...(state === 'SUCCEEDED' && job.progress ? { progress: complete(job.progress) } : {}),
   };
+}
+
+/** Reports of progress are transient: the last one may not have said that all is done. */
+function complete(progress: JobProgress): JobProgress {
+  const { versionsDone, versionsTotal, bytesDone, bytesTotal } = progress;
+  const done = { versionsDone: versionsTotal ?? versionsDone, bytesDone: bytesTotal ?? bytesDone };
+  return { ...progress, ...done, percent: 100, etaSeconds: 0 };
 }
 
 function pausing(seen: SeenJob, end: AttemptEnd, rule: RetryRule): JobChanges {

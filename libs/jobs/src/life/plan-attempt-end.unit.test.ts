@@ -46,6 +46,26 @@ describe('the end of a running attempt', () => {
     expect(plan({ state: 'RUNNING', attempt }, failed(PASSING))?.notBeforeMicros).toBe(NOW + seconds * SECOND);
   });
 
+  test('with success shows all as done, where the last report of progress was lost', () => {
+    const progress = {
+      versionsDone: 3,
+      versionsTotal: 9,
+      bytesDone: 10,
+      bytesTotal: null,
+      percent: 33,
+      versionsPerSecond: 5,
+      etaSeconds: 2,
+    };
+    const end: AttemptEnd = { state: 'SUCCEEDED', result: RESULT };
+    expect(plan({ state: 'FINISHING', effect: FILE_EFFECT, progress }, end)?.progress).toEqual({
+      ...progress,
+      versionsDone: 9,
+      percent: 100,
+      etaSeconds: 0,
+    });
+    expect(plan({ state: 'FINISHING', effect: FILE_EFFECT }, end)).not.toHaveProperty('progress');
+  });
+
   test('with the last attempt fails the job with its last error', () => {
     const error = { ...PASSING, attempt: 5, retriable: true };
     const changes = plan({ state: 'RUNNING', attempt: 5 }, failed(PASSING));

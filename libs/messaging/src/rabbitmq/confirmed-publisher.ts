@@ -1,0 +1,99 @@
+import type { ConfirmChannel, Options } from 'amqplib';
+
+import { abortReason } from '@tidemark/platform';
+
+import type { OutgoingMessage } from '../broker-connection.js';
+import { NotPublishedError } from '../not-published-error.js';
+import type { BrokerNames } from './names.js';
+import type { WatchedChannel } from './watched-channel.js';
+import { PUBLISH_HEADER } from './wire-message.js';
+
+/** What may be on its way to the broker at the same time; more is refused rather than held. */
+const MAX_UNCONFIRMED = 1000;
+const MAX_UNCONFIRMED_BYTES = 16 * 1024 * 1024;
+
+export interface PublisherOptions {
+  readonly channel: WatchedChannel<ConfirmChannel>;
+  readonly names: BrokerNames;
+  /** How long a message may wait for a connection and the broker's confirm. */
+  readonly boundMillis: number;
+}
+
+/** Publishes with confirms: what resolves is safe at the broker, in every queue that it is for. */
+export class ConfirmedPublisher {
+  /** Ids of messages that the broker has sent back; their confirms follow. */
+  readonly #returned = new Set<string>();
+  #nextId = 0;
+  #unconfirmed = 0;
+  #unconfirmedBytes = 0;
+
+  constructor(private readonly options: PublisherOptions) {}
+
+  /** To be called for every new channel, before it is used. */
+  watch(channel: ConfirmChannel): void {
+    this.#returned.clear();
+    channel.on('return', ({ properties }) => this.#returned.add(String(properties.headers?.[PUBLISH_HEADER])));
+  }
+
+  async publish(message: OutgoingMessage, signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    const { key, body } = message;
+    if (this.#unconfirmed >= MAX_UNCONFIRMED || this.#unconfirmedBytes + body.length > MAX_UNCONFIRMED_BYTES) {
+      throw new NotPublishedError('OVERLOADED', key);
+    }
+    const { promise, resolve, reject } = Promise.withResolvers<undefined>();
+    let isSent = false;
+    const tooLate = setTimeout(
+      () => reject(new NotPublishedError(isSent ? 'NOT_CONFIRMED' : 'NOT_CONNECTED', key)),
+      this.options.boundMillis,
+    );
+    const onAbort = (): void => {
+      if (signal) reject(abortReason(signal));
+    };
+    signal?.addEventListener('abort', onAbort, { once: true });
+    let isOver = false;
+    const send = (channel: ConfirmChannel): void => {
+      if (isOver) return;
+      isSent = true;
+      this.#send(channel, message, (error) => (error ? reject(error) : resolve(undefined)));
+    };
+    this.options.channel.opened().then(send, () => reject(new NotPublishedError('CLOSED', key)));
+    try {
+      await promise;
+    } finally {
+      isOver = true;
+      clearTimeout(tooLate);
+      signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** A message counts until the broker has answered or the channel has ended, whether or not its caller still waits. */
+  #send(channel: ConfirmChannel, message: OutgoingMessage, done: (error?: Error) => void): void {
+    const { exchange, key, body } = message;
+    const id = String(this.#nextId++);
+    const settled = (error?: Error): void => {
+      this.#unconfirmed--;
+      this.#unconfirmedBytes -= body.length;
+      done(this.#returned.delete(id) ? new NotPublishedError('UNROUTABLE', `${exchange}/${key}`) : error);
+    };
+    const onConfirm = (error: Error | null): void => {
+      const reason = error?.message === 'message nacked' ? 'REFUSED' : 'NOT_CONFIRMED';
+      settled(error ? new NotPublishedError(reason, `${exchange}/${key}`, error) : undefined);
+    };
+    this.#unconfirmed++;
+    this.#unconfirmedBytes += body.length;
+    try {
+      channel.publish(this.options.names.atBroker(exchange), key, body, propertiesOf(message, id), onConfirm);
+    } catch (error) {
+      settled(new NotPublishedError('NOT_CONNECTED', key, error)); // the channel ended a moment ago
+    }
+  }
+}
+
+function propertiesOf(message: OutgoingMessage, id: string): Options.Publish {
+  const { contentType, messageId, correlationId, replyTo, headers, persistent, mandatory } = message;
+  const named = Object.entries({ contentType, messageId, correlationId, replyTo }).filter(
+    ([, value]) => value !== undefined,
+  );
+  return { ...Object.fromEntries(named), persistent, mandatory, headers: { ...headers, [PUBLISH_HEADER]: id } };
+}

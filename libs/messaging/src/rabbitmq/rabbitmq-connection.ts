@@ -1,0 +1,172 @@
+import { connect, type Channel, type ChannelModel, type ConfirmChannel, type RecoveringChannelModel } from 'amqplib';
+
+import { sleep, type Logger } from '@tidemark/platform';
+
+import type {
+  BrokerConnection,
+  Consumer,
+  ConsumeOptions,
+  OutgoingMessage,
+  Source,
+  StoredMessage,
+} from '../broker-connection.js';
+import { maskSecrets } from '../mask-secrets.js';
+import { NotPublishedError } from '../not-published-error.js';
+import { DEAD_LETTERS } from '../topology.js';
+import { ConfirmedPublisher } from './confirmed-publisher.js';
+import { declareTopology } from './declare-topology.js';
+import { BrokerNames } from './names.js';
+import { RabbitMqConsumer } from './rabbitmq-consumer.js';
+import { WatchedChannel } from './watched-channel.js';
+import { toStoredMessage } from './wire-message.js';
+
+export interface RabbitMqOptions {
+  /** `amqp://user:password@host:port/vhost`, or amqps. */
+  readonly url: string;
+  readonly log: Logger;
+  /** Of the names of exchanges and queues; `tidemark` where nothing is said. */
+  readonly prefix?: string;
+  /** How long a message may wait for a connection and the broker's confirm. */
+  readonly publishMillis?: number;
+}
+
+const PUBLISH_MILLIS = 5_000;
+const CONNECT_MILLIS = 5_000;
+const CLOSE_MILLIS = 2_000;
+const HEARTBEAT_SECONDS = 10;
+const RECOVERY = { initialDelay: 100, maxDelay: 5_000, waitForConnect: false };
+
+/** Connects to RabbitMQ, now or as soon as it is there, and again after every loss. */
+export function connectToRabbitMq(options: RabbitMqOptions): BrokerConnection {
+  const state: LinkState = { problem: NOT_YET, blocked: undefined };
+  const names = new BrokerNames(options.prefix ?? 'tidemark');
+  const setup = (model: ChannelModel): Promise<void> => declareTopology(model, names);
+  const url = new URL(options.url);
+  if (!url.searchParams.has('heartbeat')) url.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
+  const link = connect(url.href, { timeout: CONNECT_MILLIS, noDelay: true, recovery: { ...RECOVERY, setup } });
+  void link.then((opened) => watch(opened, state, options.log));
+  return new RabbitMqConnection(link, { ...options, names, state });
+}
+
+interface LinkState {
+  /** Why there is no connection; undefined where there is one. */
+  problem: string | undefined;
+  /** Why the broker takes no messages just now. */
+  blocked: string | undefined;
+}
+
+const NOT_YET = 'not connected to RabbitMQ yet';
+
+function watch(link: RecoveringChannelModel, state: LinkState, log: Logger): void {
+  const lost = (error: Error): void => {
+    const problem = `not connected to RabbitMQ: ${maskSecrets(error.message)}`;
+    if (problem !== state.problem) log.warn(problem);
+    state.problem = problem;
+    state.blocked = undefined;
+  };
+  link.on('connect', () => {
+    state.problem = undefined;
+    log.info('connected to RabbitMQ');
+  });
+  link.on('disconnect', lost);
+  link.on('connect-failed', lost);
+  link.on('blocked', (reason) => {
+    state.blocked = `RabbitMQ takes no messages: ${reason}`;
+    log.warn(state.blocked);
+  });
+  link.on('unblocked', () => (state.blocked = undefined));
+  link.on('error', () => undefined); // 'disconnect' says it
+}
+
+class RabbitMqConnection implements BrokerConnection {
+  readonly #consumers = new Set<RabbitMqConsumer>();
+  readonly #publishing: WatchedChannel<ConfirmChannel>;
+  readonly #publisher: ConfirmedPublisher;
+  #isClosed = false;
+
+  constructor(
+    private readonly link: Promise<RecoveringChannelModel>,
+    private readonly options: RabbitMqOptions & { names: BrokerNames; state: LinkState },
+  ) {
+    let isFirst = true;
+    this.#publishing = new WatchedChannel({
+      log: options.log,
+      create: async () => await (await this.link).createConfirmChannel(),
+      prepare: async (channel) => {
+        if (!isFirst) await this.#declareAgain();
+        isFirst = false;
+        this.#publisher.watch(channel);
+      },
+    });
+    const { names, publishMillis: boundMillis = PUBLISH_MILLIS } = options;
+    this.#publisher = new ConfirmedPublisher({ channel: this.#publishing, names, boundMillis });
+  }
+
+  async publish(message: OutgoingMessage, signal?: AbortSignal): Promise<void> {
+    if (this.#isClosed) throw new NotPublishedError('CLOSED', message.key);
+    if (this.options.state.blocked !== undefined) throw new NotPublishedError('BLOCKED', message.key);
+    await this.#publisher.publish(message, signal);
+  }
+
+  consume(source: Source, options: ConsumeOptions): Consumer {
+    const consumer: RabbitMqConsumer = new RabbitMqConsumer({
+      ...options,
+      source,
+      names: this.options.names,
+      log: this.options.log,
+      createChannel: () => this.#createChannel(),
+      declareTopology: () => this.#declareAgain(),
+      onGone: () => this.#consumers.delete(consumer),
+    });
+    this.#consumers.add(consumer);
+    return consumer;
+  }
+
+  /** They are taken and given back, so for a moment nobody else sees them. */
+  async browseDeadLetters(limit: number): Promise<StoredMessage[]> {
+    const channel = await this.#channelNow();
+    const found: StoredMessage[] = [];
+    const queue = this.options.names.atBroker(DEAD_LETTERS.queue);
+    while (found.length < limit) {
+      const message = await channel.get(queue);
+      if (!message) break;
+      found.push(toStoredMessage(message, this.options.names));
+    }
+    await channel.close();
+    return found;
+  }
+
+  problems(): readonly string[] {
+    if (this.#isClosed) return ['the connection is closed'];
+    const { problem, blocked } = this.options.state;
+    return [problem, blocked].filter((each) => each !== undefined);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    const closing = Promise.all([...this.#consumers].map((consumer) => consumer.drop()))
+      .then(() => this.#publishing.close())
+      .then(async () => (await this.link).close());
+    const timeUp = new AbortController();
+    await Promise.race([closing, sleep(CLOSE_MILLIS, timeUp.signal)]).catch(() => undefined);
+    timeUp.abort();
+  }
+
+  async #channelNow(): Promise<Channel> {
+    const { problem } = this.options.state;
+    if (problem !== undefined) throw new NotPublishedError('NOT_CONNECTED', DEAD_LETTERS.queue);
+    const channel = await this.#createChannel();
+    channel.on('error', () => undefined); // whoever called gets it
+    return channel;
+  }
+
+  async #createChannel(): Promise<Channel> {
+    return await (await this.link).createChannel();
+  }
+
+  /** On the connection as it is: after a channel was lost because something of the topology is gone. */
+  async #declareAgain(): Promise<void> {
+    await declareTopology({ createChannel: () => this.#createChannel() }, this.options.names);
+  }
+}

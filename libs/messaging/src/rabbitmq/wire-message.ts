@@ -1,0 +1,31 @@
+import type { Message } from 'amqplib';
+
+import type { StoredMessage } from '../broker-connection.js';
+import { BROKER_HEADERS } from '../dead-letter.js';
+import type { BrokerNames } from './names.js';
+
+/** Marks a message on its way out, so that one that comes back unroutable is known again. */
+export const PUBLISH_HEADER = 'x-tidemark-publish';
+
+/** A message as it came from the broker; of its headers only texts, which are all that we set. */
+export function toStoredMessage({ fields, properties, content }: Message, names: BrokerNames): StoredMessage {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of Object.entries(properties.headers ?? {})) {
+    if (typeof value === 'string' && name !== PUBLISH_HEADER) headers[name] = value;
+  }
+  const queue = headers[BROKER_HEADERS.queue];
+  if (queue !== undefined) headers[BROKER_HEADERS.queue] = names.ours(queue);
+  return {
+    key: fields.routingKey,
+    body: content,
+    contentType: text(properties.contentType),
+    messageId: text(properties.messageId),
+    correlationId: text(properties.correlationId),
+    replyTo: text(properties.replyTo),
+    headers,
+  };
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
