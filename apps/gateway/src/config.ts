@@ -2,6 +2,7 @@ import { isIPv4 } from 'node:net';
 
 import { z } from 'zod';
 
+import { grantPrivateKey } from '@tidemark/contracts';
 import {
   amqpUrl,
   commaList,
@@ -36,6 +37,8 @@ export const gatewaySettings = z.object({
   TIDEMARK_HTTP_ALLOW: commaList(),
   TIDEMARK_AUTH: z.literal('none', 'must be none').optional(),
   TIDEMARK_API_TOKENS: z.never('is not supported yet, and must not be ignored: unset it').optional(),
+  /** Signs what workers and the gateway itself may ask of the index-service. */
+  TIDEMARK_GRANT_KEY: grantPrivateKey,
   TIDEMARK_LEASE_SECONDS: z.coerce
     .number('must be a number of seconds')
     .min(0.1, 'must be at least 0.1')

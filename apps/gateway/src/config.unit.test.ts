@@ -1,9 +1,14 @@
+import { newGrantKeys } from '@tidemark/contracts';
 import { ConfigError, readConfig } from '@tidemark/platform';
 import { describe, expect, test } from '@jest/globals';
 
 import { checkExposure, gatewaySettings, type GatewaySettings } from './config.js';
 
-const NEEDED = { DATABASE_URL: 'postgres://localhost/x', TIDEMARK_INDEX_URL: 'http://localhost:8081/' };
+const NEEDED = {
+  DATABASE_URL: 'postgres://localhost/x',
+  TIDEMARK_INDEX_URL: 'http://localhost:8081/',
+  TIDEMARK_GRANT_KEY: newGrantKeys().privateKey,
+};
 const read = (given: Record<string, string> = {}): GatewaySettings =>
   readConfig(gatewaySettings, { ...NEEDED, ...given });
 
@@ -19,6 +24,7 @@ describe('the settings', () => {
       TIDEMARK_HOSTS: [],
       TIDEMARK_FILE_ROOTS: ['/var/backup'],
       TIDEMARK_HTTP_ALLOW: [],
+      TIDEMARK_GRANT_KEY: expect.objectContaining({ type: 'private', asymmetricKeyType: 'ed25519' }),
       TIDEMARK_LEASE_SECONDS: 30,
       TIDEMARK_PATCH_WAIT_SECONDS: 0,
       TIDEMARK_LOG_LEVEL: 'info',
@@ -40,6 +46,12 @@ describe('the settings', () => {
       { TIDEMARK_INDEX_URL: '' },
       'TIDEMARK_INDEX_URL is not set: the http:// URL of the index-service is wanted, without a path',
     ],
+    ...['', 'secret', newGrantKeys().publicKey].map((key): [Record<string, string>, string] => [
+      { TIDEMARK_GRANT_KEY: key },
+      key === ''
+        ? 'TIDEMARK_GRANT_KEY is not set: the private half of an Ed25519 key is wanted; `npm run make-env` makes a pair'
+        : 'TIDEMARK_GRANT_KEY: must be the private half of an Ed25519 key (base64 of DER); `npm run make-env` makes a pair',
+    ]),
     [{ DATABASE_URL: '' }, 'DATABASE_URL is not set: a postgres:// URL is wanted'],
     [{ TIDEMARK_LEASE_SECONDS: 'long' }, 'TIDEMARK_LEASE_SECONDS: must be a number of seconds'],
     [{ TIDEMARK_LEASE_SECONDS: '0' }, 'TIDEMARK_LEASE_SECONDS: must be at least 0.1'],

@@ -17,6 +17,7 @@ import { createMessaging, InProcessBroker, type Messaging } from '@tidemark/mess
 import { silentLogger, systemClock, type Logger } from '@tidemark/platform';
 import { createTestDatabase, type TestDatabase } from '@tidemark/testing';
 
+import { GRANT_KEYS } from './index-process.fixture.test.js';
 import { gatewaySettings, startGateway, type Gateway } from './index.js';
 
 /** Nobody listens there: what needs no index-service is tested without one. */
@@ -115,6 +116,7 @@ export class GatewayFixture {
       DATABASE_URL: this.database.url,
       TIDEMARK_INDEX_URL: NO_INDEX,
       TIDEMARK_FILE_ROOTS: this.root,
+      TIDEMARK_GRANT_KEY: GRANT_KEYS.privateKey,
       ...settings,
     });
     const onStop = (_name: string, stop: () => Promise<unknown>): void => void this.#steps.unshift(stop);

@@ -10,6 +10,7 @@ import { checkExposure, type GatewaySettings } from './config.js';
 import { bulkTypeCheck } from './documents/documents.controller.js';
 import { IndexProxy } from './documents/index-proxy.js';
 import { GatewayModule } from './gateway.module.js';
+import { Grants } from './index-service/grants.js';
 import { IndexClient } from './index-service/index-client.js';
 import { InternalModule, refusePages } from './internal.module.js';
 import { Doorbells } from './jobs/doorbells.js';
@@ -55,8 +56,9 @@ async function openParts(settings: GatewaySettings, { log, onStop, messaging }: 
   const feed = new JobFeed({ url, log, jobs });
   feed.start();
   onStop('changes of jobs', () => feed.stop());
-  const index = new IndexClient(settings.TIDEMARK_INDEX_URL);
-  const proxy = new IndexProxy(settings.TIDEMARK_INDEX_URL);
+  const grants = new Grants(settings.TIDEMARK_GRANT_KEY, systemClock);
+  const index = new IndexClient(settings.TIDEMARK_INDEX_URL, grants);
+  const proxy = new IndexProxy(settings.TIDEMARK_INDEX_URL, grants);
   onStop('connections to the index-service', () => {
     index.close();
     proxy.close();
@@ -66,7 +68,7 @@ async function openParts(settings: GatewaySettings, { log, onStop, messaging }: 
   const ends = new JobEnds({ jobs, messaging, doorbells, log });
   const switches = new Switches({ index, jobs, ends, log });
   onStop('switches', () => switches.stop());
-  return { settings, log, jobs, feed, messaging, policy, index, proxy, doorbells, ends, switches };
+  return { settings, log, jobs, feed, messaging, policy, grants, index, proxy, doorbells, ends, switches };
 }
 
 function startSweep(parts: GatewayParts, { log, onStop }: GatewayOptions): void {

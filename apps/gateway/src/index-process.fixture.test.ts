@@ -3,9 +3,13 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
+import { newGrantKeys } from '@tidemark/contracts';
 import { environment } from '@tidemark/platform';
 
 const MAIN = fileURLToPath(new URL('../../index-service/dist/main.js', import.meta.url));
+
+/** Those of every gateway and index-service of a test file. */
+export const GRANT_KEYS = newGrantKeys();
 
 /** A real index-service as a process of its own, as it was built last. */
 export class IndexProcess {
@@ -17,7 +21,13 @@ export class IndexProcess {
   /** Port 0 takes any free one. */
   static async start(databaseUrl: string, port = 0): Promise<IndexProcess> {
     const child = spawn(process.execPath, [MAIN], {
-      env: { ...environment(), DATABASE_URL: databaseUrl, PORT: String(port), TIDEMARK_LOG_LEVEL: 'info' },
+      env: {
+        ...environment(),
+        DATABASE_URL: databaseUrl,
+        PORT: String(port),
+        TIDEMARK_GRANT_KEY: GRANT_KEYS.publicKey,
+        TIDEMARK_LOG_LEVEL: 'info',
+      },
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     const said: string[] = [];

@@ -6,6 +6,7 @@ import type { Logger } from '@tidemark/platform';
 import type { Switches } from './attempts/switches.js';
 import type { GatewaySettings } from './config.js';
 import type { IndexProxy } from './documents/index-proxy.js';
+import type { Grants } from './index-service/grants.js';
 import type { IndexClient } from './index-service/index-client.js';
 import type { Doorbells } from './jobs/doorbells.js';
 import type { JobEnds } from './jobs/job-ends.js';
@@ -21,6 +22,7 @@ export interface GatewayParts {
   readonly feed: JobFeed;
   readonly messaging: Messaging;
   readonly policy: DestinationPolicy;
+  readonly grants: Grants;
   readonly index: IndexClient;
   readonly proxy: IndexProxy;
   readonly doorbells: Doorbells;

@@ -1,8 +1,10 @@
+import { DOCUMENT_INDEX_LINK } from '@tidemark/contracts';
 import { openDocumentIndex } from '@tidemark/document-index';
 import { createHttpApplication, listen, type OnStop } from '@tidemark/nest';
-import { createMetrics, Loop, type Logger } from '@tidemark/platform';
+import { createMetrics, Loop, systemClock, type Logger } from '@tidemark/platform';
 
 import type { IndexServiceSettings } from './config.js';
+import { grantCheck } from './grants/grant-check.js';
 import { IndexServiceModule } from './index-service.module.js';
 import { startErrorOf } from './unusable-database.js';
 
@@ -38,10 +40,10 @@ export async function startIndexService(
     advertisedUrl: () => settings.TIDEMARK_ADVERTISE_URL ?? url,
     partBytes: settings.TIDEMARK_PART_BYTES,
   };
-  const app = await createHttpApplication(IndexServiceModule.register({ index, sessions, metrics, log }), {
-    log,
-    metrics,
-  });
+  const key = settings.TIDEMARK_GRANT_KEY;
+  const onRequest = [grantCheck({ key, index: DOCUMENT_INDEX_LINK, clock: systemClock, log })];
+  const module = IndexServiceModule.register({ index, sessions, metrics, log });
+  const app = await createHttpApplication(module, { log, metrics, onRequest });
   onStop('http', () => app.close());
   url = await listen(app, { host: settings.HOST, port: settings.PORT, setting: 'PORT' });
   log.info({ url }, 'index-service is listening');

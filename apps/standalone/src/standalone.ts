@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { newGrantKeys } from '@tidemark/contracts';
 import { gatewaySettings, startGateway } from '@tidemark/gateway';
 import { indexServiceSettings, startIndexService } from '@tidemark/index-service';
 import { createMessaging, InProcessBroker } from '@tidemark/messaging';
@@ -27,11 +28,19 @@ export async function startStandalone(
   onStop('messaging', () => messaging.close());
   const shared = { ...settings.environment, DATABASE_URL: databaseUrl };
   const inside = { ...shared, HOST: '127.0.0.1', PORT: '0' };
+  const keys = newGrantKeys();
 
-  const index = await startIndexService(readConfig(indexServiceSettings, inside), { log, onStop });
+  const indexSettings = readConfig(indexServiceSettings, { ...inside, TIDEMARK_GRANT_KEY: keys.publicKey });
+  const index = await startIndexService(indexSettings, { log, onStop });
   const allowed = { TIDEMARK_FILE_ROOTS: settings.TIDEMARK_FILE_ROOTS.join(',') };
   const gateway = await startGateway(
-    readConfig(gatewaySettings, { ...shared, ...allowed, TIDEMARK_INDEX_URL: index.url, TIDEMARK_INTERNAL_PORT: '0' }),
+    readConfig(gatewaySettings, {
+      ...shared,
+      ...allowed,
+      TIDEMARK_INDEX_URL: index.url,
+      TIDEMARK_INTERNAL_PORT: '0',
+      TIDEMARK_GRANT_KEY: keys.privateKey,
+    }),
     { log, messaging, onStop },
   );
   await startTransferWorker(

@@ -3,6 +3,8 @@ export * from './errors/error-body.js';
 export * from './errors/error-table.js';
 export * from './errors/request-errors.js';
 export * from './errors/tidemark-error.js';
+export * from './grants/grant.js';
+export * from './grants/grant-keys.js';
 export * from './index/document-fields.js';
 export * from './index/link.js';
 export * from './index/snapshot.js';

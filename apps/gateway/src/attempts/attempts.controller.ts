@@ -28,7 +28,8 @@ export class AttemptsController {
   async claim(@Param('id') id: string, @Req() request: FastifyRequest): Promise<WireClaimAnswer> {
     const claim = parsedBody(request, claimRequestSchema);
     const answer = await this.parts.jobs.claim(id, { ...claim, leaseSeconds: this.#leaseSeconds });
-    return answer.outcome === 'CLAIMED' ? { ...answer, indexUrl: this.parts.settings.TIDEMARK_INDEX_URL } : answer;
+    if (answer.outcome === 'NOTHING') return answer;
+    return { ...answer, indexUrl: this.parts.settings.TIDEMARK_INDEX_URL, grant: this.parts.grants.forAttempt(answer) };
   }
 
   @Post('heartbeat')

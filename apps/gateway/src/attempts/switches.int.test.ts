@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 
 import {
   buildStatusSchema,
+  GRANT_HEADER,
   stagedGenerationSchema,
   switchRequestSchema,
   RemoteError,
@@ -46,9 +47,9 @@ describe('with a real index-service', () => {
 
   const put = (path: string): Promise<unknown> =>
     fixture.ask({ method: 'PUT', path, headers: { 'content-type': 'application/json' }, body: '{}' });
-  const post = async (url: string, body?: object): Promise<unknown> => {
+  const post = async (url: string, body?: object, grant = ''): Promise<unknown> => {
     const { pathname } = new URL(url);
-    const headers = { 'content-type': 'application/json' };
+    const headers = { 'content-type': 'application/json', [GRANT_HEADER]: grant };
     const call = { method: 'POST', path: pathname, headers, ...(body ? { body: JSON.stringify(body) } : {}) };
     return JSON.parse((await exchange(url, call)).text);
   };
@@ -60,7 +61,7 @@ describe('with a real index-service', () => {
     const none = { documents: 0, versions: 0, earliestUpdateTimeMicros: null, latestUpdateTimeMicros: null };
     const { jobId, fence, indexUrl } = claim;
     const request = { jobId, fence, archive: { ...archive, ...none }, boundaryMicros: null };
-    const generation = stagedGenerationSchema.parse(await post(`${indexUrl}/staged-generations`, request));
+    const generation = stagedGenerationSchema.parse(await post(`${indexUrl}/staged-generations`, request, claim.grant));
     let build = buildStatusSchema.parse(await post(`${generation.session}/build`));
     while (build.state === 'RUNNING') {
       const answer = await exchange(generation.session, { path: `${new URL(generation.session).pathname}/build` });

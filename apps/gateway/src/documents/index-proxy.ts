@@ -3,8 +3,10 @@ import { Readable } from 'node:stream';
 
 import type { FastifyReply } from 'fastify';
 
+import { GRANT_HEADER } from '@tidemark/contracts';
 import { callerGone, REQUEST_ID_HEADER } from '@tidemark/nest';
 
+import type { Grants } from '../index-service/grants.js';
 import { IndexUnavailableError } from '../index-service/index-errors.js';
 import { answerHeaders, requestHeaders } from './proxied-headers.js';
 
@@ -30,7 +32,10 @@ export class IndexProxy {
   readonly #agent = new Agent({ keepAlive: true, timeout: CONNECT_MILLIS, maxSockets: MAX_CONNECTIONS });
 
   /** `url` has no path. */
-  constructor(private readonly url: string) {}
+  constructor(
+    private readonly url: string,
+    private readonly grants: Grants,
+  ) {}
 
   close(): void {
     this.#agent.destroy();
@@ -64,7 +69,7 @@ export class IndexProxy {
       ...connection,
       method,
       path: target,
-      headers: { ...requestHeaders(headers), [REQUEST_ID_HEADER]: id },
+      headers: { ...requestHeaders(headers), [REQUEST_ID_HEADER]: id, [GRANT_HEADER]: this.grants.own() },
     });
     sent.setTimeout(SILENCE_MILLIS, () => sent.destroy(new Error('the index-service is silent')));
     if (body instanceof Readable) pour(body, sent);

@@ -4,6 +4,7 @@ import axios, { type AxiosInstance, type AxiosRequestConfig } from 'axios';
 
 import {
   errorBodySchema,
+  GRANT_HEADER,
   indexFiguresSchema,
   RemoteError,
   switchAnswerSchema,
@@ -12,6 +13,7 @@ import {
   type SwitchRequest,
 } from '@tidemark/contracts';
 
+import type { Grants } from './grants.js';
 import { IndexUnavailableError } from './index-errors.js';
 
 /**
@@ -22,7 +24,10 @@ export class IndexClient {
   readonly #agent = new Agent({ keepAlive: true });
   readonly #axios: AxiosInstance;
 
-  constructor(url: string) {
+  constructor(
+    url: string,
+    private readonly grants: Grants,
+  ) {
     this.#axios = axios.create({
       baseURL: url,
       httpAgent: this.#agent,
@@ -46,9 +51,11 @@ export class IndexClient {
   }
 
   async #call(config: AxiosRequestConfig): Promise<unknown> {
-    const { status, data } = await this.#axios.request<unknown>(config).catch((error: unknown) => {
-      throw new IndexUnavailableError(error);
-    });
+    const { status, data } = await this.#axios
+      .request<unknown>({ ...config, headers: { [GRANT_HEADER]: this.grants.own() } })
+      .catch((error: unknown) => {
+        throw new IndexUnavailableError(error);
+      });
     if (status === 200) return data;
     const body = errorBodySchema.safeParse(data);
     throw body.success ? new RemoteError(body.data) : new IndexUnavailableError({ status });

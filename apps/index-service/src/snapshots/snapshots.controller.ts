@@ -6,6 +6,7 @@ import type { DocumentIndex } from '@tidemark/document-index';
 import { callerGone, rawQuery, parsedBody } from '@tidemark/nest';
 
 import { DOCUMENT_INDEX, SESSION_SETTINGS, type SessionSettings } from '../tokens.js';
+import { holdToGrant } from '../grants/grant-check.js';
 import { parseRange } from './range-query.js';
 import { sendPart } from './send-part.js';
 
@@ -20,6 +21,7 @@ export class SnapshotsController {
   @Post()
   async open(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<Snapshot> {
     const attempt = parsedBody(request, openSnapshotRequestSchema);
+    holdToGrant(request, attempt);
     const opened = await this.index.snapshots.open(attempt, this.settings.partBytes, callerGone(reply));
     const { sessionId, columns, ranges, ...facts } = opened;
     const session = `${this.settings.advertisedUrl()}/snapshots/${sessionId}`;

@@ -13,6 +13,7 @@ import {
 import type { DocumentIndex } from '@tidemark/document-index';
 import { BYTES_TYPE, callerGone, streamedBody, parsedBody } from '@tidemark/nest';
 
+import { holdToGrant } from '../grants/grant-check.js';
 import { DOCUMENT_INDEX, SESSION_SETTINGS, type SessionSettings } from '../tokens.js';
 
 /** Staged generations, each in a session of this very process. */
@@ -25,7 +26,9 @@ export class StagedGenerationsController {
 
   @Post()
   async open(@Req() request: FastifyRequest): Promise<StagedGeneration> {
-    const opened = await this.index.staged.open(parsedBody(request, openStagedRequestSchema));
+    const attempt = parsedBody(request, openStagedRequestSchema);
+    holdToGrant(request, attempt);
+    const opened = await this.index.staged.open(attempt);
     const { sessionId, generation, expectedLive, loadedParts } = opened;
     const session = `${this.settings.advertisedUrl()}/staged-generations/${sessionId}`;
     return { session, generation, expectedLive, loadedParts: [...loadedParts] };

@@ -23,7 +23,7 @@ type Fault = 'well' | 'no trailers' | 'cut off' | 'other bytes' | 'refused';
 /** Ranges of three parts each, `<range>.<part>`; a part holds its own name, repeated. */
 const RANGES = 4;
 const PARTS = 3;
-const ATTEMPT = { jobId: '0199aaaa-0000-7000-8000-000000000000', fence: 1 };
+const ATTEMPT = { jobId: '0199aaaa-0000-7000-8000-000000000000', fence: 1, grant: 'granted' };
 
 let server: Server;
 let faults: Fault[];

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 
 import {
+  GRANT_HEADER,
   PART_HEADERS,
   partFactsFromHeaders,
   snapshotSchema,
@@ -10,6 +11,7 @@ import {
   type Range,
   type Snapshot,
   type SnapshotTotals,
+  type WireClaim,
 } from '@tidemark/contracts';
 
 import type { InternalHttp } from './internal-http.js';
@@ -37,11 +39,12 @@ export class SnapshotClient {
   static async open(
     http: InternalHttp,
     indexUrl: string,
-    { attempt, signal }: { attempt: { jobId: string; fence: number }; signal: AbortSignal },
+    { attempt, signal }: { attempt: Pick<WireClaim, 'jobId' | 'fence' | 'grant'>; signal: AbortSignal },
   ): Promise<SnapshotClient> {
-    const { jobId, fence } = attempt;
+    const { jobId, fence, grant } = attempt;
     const data = { jobId, fence };
-    const answer = await http.json({ method: 'POST', url: `${indexUrl}/snapshots`, data, signal });
+    const headers = { [GRANT_HEADER]: grant };
+    const answer = await http.json({ method: 'POST', url: `${indexUrl}/snapshots`, headers, data, signal });
     return new SnapshotClient(http, snapshotSchema.parse(answer));
   }
 

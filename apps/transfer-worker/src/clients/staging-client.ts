@@ -2,6 +2,7 @@ import type { Readable } from 'node:stream';
 
 import {
   buildStatusSchema,
+  GRANT_HEADER,
   loadedPartSchema,
   partFactsToHeaders,
   stagedGenerationSchema,
@@ -24,9 +25,16 @@ export class StagingClient {
   static async open(
     http: InternalHttp,
     indexUrl: string,
-    { request, signal }: { request: OpenStagedRequest; signal: AbortSignal },
+    { request, grant, signal }: { request: OpenStagedRequest; grant: string; signal: AbortSignal },
   ): Promise<StagingClient> {
-    const answer = await http.json({ method: 'POST', url: `${indexUrl}/staged-generations`, data: request, signal });
+    const headers = { [GRANT_HEADER]: grant };
+    const answer = await http.json({
+      method: 'POST',
+      url: `${indexUrl}/staged-generations`,
+      headers,
+      data: request,
+      signal,
+    });
     return new StagingClient(http, stagedGenerationSchema.parse(answer));
   }
 

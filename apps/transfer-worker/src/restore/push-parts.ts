@@ -36,7 +36,7 @@ export async function openStaging(
     },
     boundaryMicros: plan.effectiveBoundaryMicros >= latest ? null : plan.effectiveBoundaryMicros,
   };
-  return await StagingClient.open(index, claim.indexUrl, { request, signal });
+  return await StagingClient.open(index, claim.indexUrl, { request, grant: claim.grant, signal });
 }
 
 /** Pushes the parts that the boundary needs and that are not loaded yet, a few at a time. */

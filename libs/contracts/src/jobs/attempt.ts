@@ -59,9 +59,9 @@ export const claimAnswerSchema = z.discriminatedUnion('outcome', [claimedSchema,
 export type ClaimAnswer = z.infer<typeof claimAnswerSchema>;
 export type Claim = Extract<ClaimAnswer, { outcome: 'CLAIMED' }>;
 
-/** The claim as it is answered over HTTP: with the base URL of the index-service that the attempt shall use. */
+/** The claim as it is answered over HTTP: with where the attempt's index is, and a grant to use it. */
 export const wireClaimAnswerSchema = z.discriminatedUnion('outcome', [
-  claimedSchema.extend({ indexUrl: z.url() }),
+  claimedSchema.extend({ indexUrl: z.url(), grant: z.string() }),
   nothingSchema,
 ]);
 export type WireClaimAnswer = z.infer<typeof wireClaimAnswerSchema>;
