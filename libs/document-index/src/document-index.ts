@@ -1,4 +1,11 @@
-import type { BulkResult, IndexFigures, SwitchAnswer, SwitchRequest } from '@tidemark/contracts';
+import type {
+  BulkResult,
+  IndexFigures,
+  SwitchAnswer,
+  SwitchRequest,
+  UndoAnswer,
+  UndoRequest,
+} from '@tidemark/contracts';
 import { Slots, type Logger } from '@tidemark/platform';
 
 import { openCatalog } from './catalog/catalog.js';
@@ -9,6 +16,7 @@ import { Snapshots } from './snapshot/snapshots.js';
 import { StagedGenerations } from './stage/staged-generations.js';
 import { dropGenerations } from './switch/drop-generations.js';
 import { switchGeneration } from './switch/switch-generation.js';
+import { undoSwitch } from './switch/undo-switch.js';
 import { bulkWrite } from './write/bulk-write.js';
 import { writeDocument, type WriteRequest, type WriteResult } from './write/write-document.js';
 
@@ -21,6 +29,7 @@ export interface DocumentIndex {
   /** As `bulkWrite`: NDJSON in, batches of one transaction and one stamp each. Further ones wait for their turn. */
   writeLines(source: AsyncIterable<Buffer>, signal?: AbortSignal): Promise<BulkResult>;
   switch(request: SwitchRequest): Promise<SwitchAnswer>;
+  undoSwitch(request: UndoRequest): Promise<UndoAnswer>;
   figures(): Promise<IndexFigures>;
   /** Drops what no one needs any more; returns how many generations. */
   sweep(): Promise<number>;
@@ -65,6 +74,7 @@ export async function openDocumentIndex(options: DocumentIndexOptions): Promise<
     write: (request) => writeDocument(writers, request),
     writeLines: (source, signal) => bulkSlots.run(() => bulkWrite(writers, source, signal), signal),
     switch: (request) => switchGeneration(sessions, request),
+    undoSwitch: (request) => undoSwitch(sessions, request),
     figures: () => readIndexFigures(readers),
     sweep: () => dropGenerations({ pool: connections.sessions, catalog, log }),
     ping: async () => {

@@ -1,8 +1,9 @@
 export { JobFeed, type JobFeedOptions } from './feed/job-feed.js';
 export { JobStore, type JobStoreOptions } from './job-store.js';
-export { IdempotencyKeyReusedError, JobEndedError, JobFinishingError } from './life/job-errors.js';
+export { IdempotencyKeyReusedError, JobEndedError, JobFinishingError, NothingToUndoError } from './life/job-errors.js';
 export type { ReportedError } from './life/plan-attempt-end.js';
 export type { Verdict } from './life/plan-finishing.js';
+export { undoOf, type UndoEnd } from './life/plan-undo.js';
 export type { SwitchEnd } from './life/plan-switch-end.js';
 export { FIVE_ATTEMPTS, type RetryRule as JobRetryRule } from './life/retry-rule.js';
 export type { CreatedJob, Idempotency, NewJob } from './store/create-job.js';

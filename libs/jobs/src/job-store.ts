@@ -10,6 +10,7 @@ import type { Logger } from '@tidemark/platform';
 
 import { JobsDatabase } from './database/jobs-database.js';
 import type { Verdict } from './life/plan-finishing.js';
+import type { UndoEnd } from './life/plan-undo.js';
 import type { SwitchEnd } from './life/plan-switch-end.js';
 import { FIVE_ATTEMPTS, type RetryRule } from './life/retry-rule.js';
 import { cancelJob } from './store/cancel-job.js';
@@ -18,6 +19,7 @@ import { createJob, purgeIdempotencyKeys, type CreatedJob, type NewJob } from '.
 import { getJob, jobFigures, listJobs, type JobFigures, type JobPage, type JobQuery } from './store/read-jobs.js';
 import { finishing, heartbeat, progress } from './store/report-attempt.js';
 import { SettleJobs, type Settlement } from './store/settle-job.js';
+import { settleUndo } from './store/settle-undo.js';
 import { SweepJobs, type RunnableJob, type SweepTurn, type WaitingSwitch } from './store/sweep-jobs.js';
 
 export interface JobStoreOptions {
@@ -79,6 +81,11 @@ export class JobStore {
   /** Throws NotFoundError, JobFinishingError, JobEndedError. A job that is cancelled or being so stays as it is. */
   cancel(id: string): Promise<Job> {
     return cancelJob(this.#database, id);
+  }
+
+  /** Keeps what the undo of a restore did, or its redo. Throws NotFoundError, NothingToUndoError. */
+  settleUndo(id: string, end: UndoEnd): Promise<Job> {
+    return settleUndo(this.#database, id, end);
   }
 
   claim(id: string, claim: ClaimRequest & { readonly leaseSeconds: number }): Promise<ClaimAnswer> {

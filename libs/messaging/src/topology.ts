@@ -71,7 +71,7 @@ function route<T>(options: Pick<Route<T>, 'exchange' | 'key' | 'body'> & Partial
   return { format: 'json', persistent: true, mandatory: true, ...options };
 }
 
-/** `job.backup.succeeded` */
+/** `job.backup.succeeded`; `job.restore.undone` for a restore that was undone. */
 function jobEventKey(job: Job): string {
-  return `job.${job.operation}.${job.state}`.toLowerCase();
+  return `job.${job.operation}.${job.undone ? 'undone' : job.state}`.toLowerCase();
 }

@@ -8,9 +8,12 @@ import {
   indexFiguresSchema,
   RemoteError,
   switchAnswerSchema,
+  undoAnswerSchema,
   type IndexFigures,
   type SwitchAnswer,
   type SwitchRequest,
+  type UndoAnswer,
+  type UndoRequest,
 } from '@tidemark/contracts';
 
 import type { Grants } from './grants.js';
@@ -48,6 +51,10 @@ export class IndexClient {
   /** Decided once for each job: asked again, it answers the same. */
   async switch(request: SwitchRequest, signal: AbortSignal): Promise<SwitchAnswer> {
     return switchAnswerSchema.parse(await this.#call({ method: 'POST', url: '/switch', data: request, signal }));
+  }
+
+  async undo(request: UndoRequest, signal: AbortSignal): Promise<UndoAnswer> {
+    return undoAnswerSchema.parse(await this.#call({ method: 'POST', url: '/undo', data: request, signal }));
   }
 
   async #call(config: AxiosRequestConfig): Promise<unknown> {

@@ -26,6 +26,15 @@ export class JobEnds {
     }
   }
 
+  /** To be called after a restore was undone, or redone. Never rejects. */
+  async tellUndo(job: Job): Promise<void> {
+    const { id, undone } = job;
+    this.parts.log.info({ jobId: id, undone }, 'a restore was undone, or redone');
+    await this.#publish(job).catch((error: unknown) => {
+      this.parts.log.debug({ err: error, jobId: id }, 'the undo of a restore was not told');
+    });
+  }
+
   async #publish(job: Job): Promise<void> {
     await this.parts.messaging.publish('jobEvent', job, { signal: AbortSignal.timeout(PUBLISH_MILLIS) });
   }

@@ -1,4 +1,4 @@
-import { Controller, Delete, Get, HttpCode, Inject, Param, Req, Res } from '@nestjs/common';
+import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
 import { isTerminal, type Job, type JobList } from '@tidemark/contracts';
@@ -6,6 +6,7 @@ import { rawQuery, sendEvents, type ServerSentEvent } from '@tidemark/nest';
 
 import { PARTS, type GatewayParts } from '../tokens.js';
 import { parseJobListQuery } from './job-list-query.js';
+import { undoRestore } from './undo-restore.js';
 
 @Controller('core/management/jobs')
 export class JobsController {
@@ -34,6 +35,13 @@ export class JobsController {
     const job = await this.parts.jobs.cancel(id);
     void this.parts.ends.follow(job);
     return job;
+  }
+
+  /** Of a restore that succeeded: back to the generation that it replaced; again, forward to the restored one. */
+  @Post(':id/undo')
+  @HttpCode(200)
+  async undo(@Param('id') id: string): Promise<Job> {
+    return await undoRestore(this.parts, id);
   }
 
   /** 204 tells a browser that has seen the end not to come again. */

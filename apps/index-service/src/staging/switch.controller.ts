@@ -1,13 +1,19 @@
 import { Controller, Get, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 
-import { switchRequestSchema, type IndexFigures, type SwitchAnswer } from '@tidemark/contracts';
+import {
+  switchRequestSchema,
+  undoRequestSchema,
+  type IndexFigures,
+  type SwitchAnswer,
+  type UndoAnswer,
+} from '@tidemark/contracts';
 import { parsedBody } from '@tidemark/nest';
 import type { DocumentIndex } from '@tidemark/document-index';
 
 import { DOCUMENT_INDEX } from '../tokens.js';
 
-/** What the gateway asks of the index: to switch, and how it is. */
+/** What the gateway asks of the index: to switch, to switch back, and how it is. */
 @Controller()
 export class SwitchController {
   constructor(@Inject(DOCUMENT_INDEX) private readonly index: DocumentIndex) {}
@@ -16,6 +22,12 @@ export class SwitchController {
   @HttpCode(200)
   async switch(@Req() request: FastifyRequest): Promise<SwitchAnswer> {
     return await this.index.switch(parsedBody(request, switchRequestSchema));
+  }
+
+  @Post('undo')
+  @HttpCode(200)
+  async undo(@Req() request: FastifyRequest): Promise<UndoAnswer> {
+    return await this.index.undoSwitch(parsedBody(request, undoRequestSchema));
   }
 
   @Get('figures')

@@ -71,6 +71,21 @@ export const switchAnswerSchema = z.discriminatedUnion('outcome', [
 ]);
 export type SwitchAnswer = z.infer<typeof switchAnswerSchema>;
 
+/**
+ * Which of a restore's two generations shall be the live one; the other stays as the previous. It names the wanted state,
+ * so asking again changes nothing.
+ */
+export const undoRequestSchema = z.object({ wantedLive: count, wantedPrevious: count });
+export type UndoRequest = z.infer<typeof undoRequestSchema>;
+
+export const undoAnswerSchema = z.discriminatedUnion('outcome', [
+  /** `versionsLeftBehind` are those of the previous generation that the live one does not have. */
+  z.object({ outcome: z.literal('SWITCHED'), versionsLeftBehind: count }),
+  /** Other generations are in service by now. */
+  z.object({ outcome: z.literal('REFUSED'), live: count, previous: count.nullable() }),
+]);
+export type UndoAnswer = z.infer<typeof undoAnswerSchema>;
+
 /** Figures of the index for `GET /core/management`. */
 export const indexFiguresSchema = z.object({
   liveGeneration: count,

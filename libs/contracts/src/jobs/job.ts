@@ -81,7 +81,10 @@ export const restoreResultSchema = z.object({
   effectiveBoundaryMicros: micros,
   generation: count,
   previousGeneration: count.nullable(),
-  /** Versions acknowledged in the previous generation that the restored one does not have. */
+  /**
+   * Versions of the generation that was live before which the one that is live now does not have; of the latest switch
+   * of this job: the restore itself, its undo or its redo.
+   */
   versionsLeftBehind: count,
   partsRead: count,
   partsSkipped: count,
@@ -119,6 +122,8 @@ export const jobSchema = z.object({
   startedAtMicros: micros.nullable(),
   endedAtMicros: micros.nullable(),
   result: jobResultSchema.nullable(),
+  /** True for a restore that was undone, until it is redone. */
+  undone: z.boolean(),
   error: jobErrorSchema.nullable(),
   attempts: z.array(jobAttemptSchema),
   warnings: z.array(z.string()),

@@ -3,18 +3,9 @@ import type pg from 'pg';
 import type { SwitchAnswer, SwitchRequest } from '@tidemark/contracts';
 
 import { readPointer } from '../catalog/catalog.js';
-import { LOCKS } from '../catalog/locks.js';
-import { SwitchBusyError } from '../errors.js';
-import { tablesOf } from '../layout/layout.js';
-import { isLockTimeout, withClient, withTransaction } from '../postgres/transaction.js';
-
-export interface SwitchContext {
-  readonly pool: pg.Pool;
-  readonly indexId: number;
-}
-
-/** Shorter ones starve under bulk writers and stall them. */
-const LOCK_MILLIS = 5000;
+import { withClient, withTransaction } from '../postgres/transaction.js';
+import { whileNobodyWrites, type SwitchContext } from './switch-lock.js';
+import { countLeftBehind } from './versions-left-behind.js';
 
 interface Decision {
   readonly outcome: 'SWITCHED' | 'REFUSED';
@@ -27,7 +18,7 @@ interface Decision {
 
 /**
  * Makes a built generation the live one by one update of the pointer; the old one stays as the previous. The first call
- * for a job decides for ever, later ones get the same answer. Throws {@link SwitchBusyError} when writers kept the lock.
+ * for a job decides for ever, later ones get the same answer. Throws SwitchBusyError when writers kept the lock.
  */
 export async function switchGeneration(context: SwitchContext, request: SwitchRequest): Promise<SwitchAnswer> {
   const decision = await decide(context, request);
@@ -35,22 +26,18 @@ export async function switchGeneration(context: SwitchContext, request: SwitchRe
     return { outcome: 'REFUSED', live: decision.live, expectedLive: decision.expectedLive };
   }
   const { generation, previousGeneration } = decision;
-  const versionsLeftBehind = decision.versionsLeftBehind ?? (await countLeftBehind(context, request.jobId, decision));
+  const versionsLeftBehind = decision.versionsLeftBehind ?? (await countOnce(context, request.jobId, decision));
   return { outcome: 'SWITCHED', generation, previousGeneration, versionsLeftBehind };
 }
 
-async function decide({ pool, indexId }: SwitchContext, request: SwitchRequest): Promise<Decision> {
-  const begin = `BEGIN; SET LOCAL lock_timeout = ${LOCK_MILLIS};
-    SELECT pg_advisory_xact_lock(${LOCKS.writers}, ${indexId})`;
-  const decideOnce = async (client: pg.PoolClient): Promise<Decision> =>
-    (await decidedBefore(client, request.jobId)) ?? (await decideNow(client, indexId, request));
-  const before = await withClient(pool, (client) => decidedBefore(client, request.jobId));
+async function decide(context: SwitchContext, request: SwitchRequest): Promise<Decision> {
+  const before = await withClient(context.pool, (client) => decidedBefore(client, request.jobId));
   if (before) return before;
-  try {
-    return await withTransaction(pool, decideOnce, begin);
-  } catch (error) {
-    throw isLockTimeout(causeOf(error)) ? new SwitchBusyError(error) : error;
-  }
+  return await whileNobodyWrites(
+    context,
+    async (client) =>
+      (await decidedBefore(client, request.jobId)) ?? (await decideNow(client, context.indexId, request)),
+  );
 }
 
 async function decidedBefore(client: pg.ClientBase, jobId: string): Promise<Decision | undefined> {
@@ -114,28 +101,16 @@ async function record(
   );
 }
 
-/**
- * Counts the versions of the previous generation that the new one does not have, once: whoever asks meanwhile waits.
- * Exact, since nothing writes into the previous one any more and what is written into the new one has later stamps.
- */
-async function countLeftBehind({ pool }: SwitchContext, jobId: string, decision: Decision): Promise<number> {
-  const { generation, previousGeneration } = decision;
-  if (previousGeneration === null) return 0;
+/** Counted once: whoever asks meanwhile waits. */
+async function countOnce({ pool }: SwitchContext, jobId: string, decision: Decision): Promise<number> {
+  const { generation: live, previousGeneration: previous } = decision;
+  if (previous === null) return 0;
   return await withTransaction(pool, async (client) => {
     await client.query('SELECT 1 FROM catalog.switch WHERE job_id = $1 FOR UPDATE', [jobId]);
     const counted = (await decidedBefore(client, jobId))?.versionsLeftBehind ?? null;
     if (counted !== null) return counted;
-    const { rows } = await client.query<{ count: number }>(
-      `SELECT count(*) FROM ${tablesOf(previousGeneration).versions} old WHERE NOT EXISTS (
-        SELECT 1 FROM ${tablesOf(generation).versions} new WHERE new.link = old.link AND new.version = old.version
-          AND new.update_time_micros = old.update_time_micros)`,
-    );
-    const count = rows[0]?.count ?? 0;
+    const count = await countLeftBehind(client, { previous, live });
     await client.query('UPDATE catalog.switch SET versions_left_behind = $2 WHERE job_id = $1', [jobId, count]);
     return count;
   });
-}
-
-function causeOf(error: unknown): unknown {
-  return error instanceof Error && error.cause !== undefined ? error.cause : error;
 }

@@ -25,6 +25,7 @@ export const jobEntity = new EntitySchema<StoredJob>({
     progress: { type: 'json', nullable: true },
     effect: { type: 'json', nullable: true },
     result: { type: 'json', nullable: true },
+    undone: { type: 'boolean' },
     error: { type: 'json', nullable: true },
     attempts: { type: 'json' },
     createdAtMicros: { name: 'created_at_micros', type: 'bigint' },

@@ -27,6 +27,19 @@ class JobTables1795400000001 implements MigrationInterface {
   }
 }
 
+/** Whether a restore was undone. */
+class UndoneJobs1795400000002 implements MigrationInterface {
+  readonly name = 'UndoneJobs1795400000002';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE jobs.job ADD COLUMN undone boolean NOT NULL DEFAULT false');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE jobs.job DROP COLUMN undone');
+  }
+}
+
 /** Half-filled pages keep heartbeats, which touch no indexed column, on their page. */
 const JOB_TABLE = `
   CREATE TABLE jobs.job (
@@ -82,4 +95,4 @@ const TELL_CHANGE = `
   END $$`;
 
 /** In the order in which they were written; what has been released is never changed. */
-export const MIGRATIONS = [JobTables1795400000001];
+export const MIGRATIONS = [JobTables1795400000001, UndoneJobs1795400000002];

@@ -18,6 +18,17 @@ export class JobEndedError extends TidemarkError {
   }
 }
 
+/** Only a restore that succeeded can be undone, and only while its two generations are the ones in service. */
+export class NothingToUndoError extends TidemarkError {
+  readonly code = 'NOTHING_TO_UNDO';
+  constructor(
+    readonly jobId: string,
+    why: string,
+  ) {
+    super(`there is nothing to undo: ${why}`, { details: { jobId } });
+  }
+}
+
 /** The caller used this key less than seven days ago for a request with another body. */
 export class IdempotencyKeyReusedError extends TidemarkError {
   readonly code = 'IDEMPOTENCY_KEY_REUSED';

@@ -72,6 +72,7 @@ export function storedJob(given: Partial<StoredJob> = {}): StoredJob {
     progress: null,
     effect: null,
     result: null,
+    undone: false,
     error: null,
     attempts: [],
     createdAtMicros: NOW - 60 * SECOND,

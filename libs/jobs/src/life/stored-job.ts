@@ -45,6 +45,7 @@ export function toJob(stored: StoredJob): Job {
     startedAtMicros: stored.startedAtMicros,
     endedAtMicros: stored.endedAtMicros,
     result: stored.result,
+    undone: stored.undone,
     error: stored.error,
     attempts: stored.attempts,
     warnings: stored.warnings,

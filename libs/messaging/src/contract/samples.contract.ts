@@ -31,6 +31,7 @@ export function job(operation: Job['operation'], state: Job['state']): Job {
     startedAtMicros: null,
     endedAtMicros: null,
     result: null,
+    undone: false,
     error: null,
     attempts: [],
     warnings: [],
