@@ -6,6 +6,8 @@ import { readPointer } from '../catalog/catalog.js';
 import { LOCKS } from '../catalog/locks.js';
 import { SwitchBusyError } from '../errors.js';
 import { tablesOf } from '../layout/layout.js';
+import { FUTURE_MICROS } from '../stage/future.js';
+import { CLOCK } from '../write/write-transaction.js';
 import { isLockTimeout, withClient, withTransaction } from '../postgres/transaction.js';
 
 export interface SwitchContext {
@@ -68,7 +70,8 @@ async function decideNow(client: pg.ClientBase, indexId: number, request: Switch
   if (switched) {
     await client.query(
       `UPDATE catalog.index SET live_generation = $2, previous_generation = $3, stamp_floor = greatest(stamp_floor,
-        (SELECT latest_update_time_micros FROM catalog.generation WHERE id = $2)) WHERE id = $1`,
+        (SELECT greatest(latest_update_time_micros, least(closed_time_micros, ${CLOCK} + ${FUTURE_MICROS}))
+          FROM catalog.generation WHERE id = $2)) WHERE id = $1`,
       [indexId, request.generation, live],
     );
     await client.query(`UPDATE catalog.generation SET phase = 'DROPPING', job_id = NULL WHERE id = $1`, [previous]);
