@@ -6,6 +6,8 @@ export * from './system-client.js';
 export * from './exchange.js';
 export * from './on-database.js';
 export * from './index-fingerprint.js';
+export * from './held-changes.js';
 export * from './postgres-proxy.js';
 export { BACKUP_KIND, ERRORS, RESTORE_KIND, type ErrorCode, type Job, type JobError } from '@tidemark/contracts';
 export * from './own-mounts.js';
+export * from './hand.js';
