@@ -16,6 +16,9 @@ export interface Standalone {
   readonly url: string;
 }
 
+/** Less than what stopping may take in all. */
+const LAST_REPORTS_MILLIS = 5_000;
+
 /** Everything in one process: the same apps and the same HTTP between them as apart, doorbells within the process. */
 export async function startStandalone(
   settings: StandaloneSettings,
@@ -24,7 +27,8 @@ export async function startStandalone(
   await checkPortFree({ host: settings.HOST, port: settings.PORT });
   const databaseUrl = await provideDatabase(settings, { log, onStop }).catch(throwNaming(settings));
   await ensureFolder(settings.TIDEMARK_HOME).catch(throwNaming(settings));
-  const messaging = createMessaging(new InProcessBroker().connect(), { log, clock: systemClock });
+  const broker = new InProcessBroker();
+  const messaging = createMessaging(broker.connect(), { log, clock: systemClock });
   onStop('messaging', () => messaging.close());
   const shared = { ...settings.environment, DATABASE_URL: databaseUrl };
   const inside = { ...shared, HOST: '127.0.0.1', PORT: '0' };
@@ -43,6 +47,8 @@ export async function startStandalone(
     }),
     { log, messaging, onStop },
   );
+  // After the worker has stopped and before the gateway does: nobody else would hear of the jobs that it handed back.
+  onStop('last reports', () => broker.drained('tidemark.reports', LAST_REPORTS_MILLIS));
   await startTransferWorker(
     readConfig(transferWorkerSettings, {
       ...inside,

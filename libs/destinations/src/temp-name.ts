@@ -26,6 +26,14 @@ export function fenceOfTemp(temp: string, name: string, jobId: string): number |
   return FENCE.test(fence) ? Number(fence) : undefined;
 }
 
+/** Whether this is a temp of any job for `name`. */
+export function isTempFor(temp: string, name: string): boolean {
+  return (
+    temp.startsWith(`.${stemOf(name)}.`) &&
+    /^[0-9A-Za-z-]{1,36}\.[1-9][0-9]{0,15}\.part$/.test(temp.slice(stemOf(name).length + 2))
+  );
+}
+
 /** Whether an archive must not bear this name because temps of some job do. */
 export function looksLikeTempName(name: string): boolean {
   return /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9]+\.part$/i.test(name);

@@ -8,24 +8,53 @@ export interface IndexFingerprint {
   readonly hash: string;
 }
 
+/** One version as it is stored; its body is JSON text, to the last digit. */
+export interface StoredVersion {
+  readonly link: string;
+  readonly version: number;
+  readonly stamp: number;
+  readonly action: string;
+  readonly kind: string | null;
+  readonly expiration: number | null;
+  readonly body: string;
+}
+
+/** Every version of the live generation, in the order of links and versions. */
+export async function versionsOf(system: { databaseUrl: string }): Promise<StoredVersion[]> {
+  const { liveGeneration } = await pointerOf(system);
+  return await query<StoredVersion>(
+    system.databaseUrl,
+    `SELECT link, version::float8, update_time_micros::float8 AS stamp, update_action AS action, kind,
+        expiration_time_micros::float8 AS expiration, body::text
+      FROM index_${liveGeneration}.document_version ORDER BY link, document_version.version`,
+  );
+}
+
 /** Of the live generation in a system's database, behind every API. */
-export async function fingerprintOf({ databaseUrl }: { databaseUrl: string }): Promise<IndexFingerprint> {
+export async function fingerprintOf(system: { databaseUrl: string }): Promise<IndexFingerprint> {
+  const pointer = await pointerOf(system);
+  const [content] = await query<{ versions: string; hash: string }>(
+    system.databaseUrl,
+    `SELECT count(*) AS versions, md5(coalesce(string_agg(row::text, E'\n' ORDER BY link, version), '')) AS hash
+      FROM index_${pointer.liveGeneration}.document_version AS row`,
+  );
+  return {
+    ...pointer,
+    versions: Number(content?.versions),
+    hash: content?.hash ?? '',
+  };
+}
+
+type Pointer = Pick<IndexFingerprint, 'liveGeneration' | 'previousGeneration'>;
+
+async function pointerOf({ databaseUrl }: { databaseUrl: string }): Promise<Pointer> {
   const [pointer] = await query<{ live: string; previous: string | null }>(
     databaseUrl,
     'SELECT live_generation AS live, previous_generation AS previous FROM catalog.index',
   );
   if (!pointer) throw new Error('there is no index');
-  const [content] = await query<{ versions: string; hash: string }>(
-    databaseUrl,
-    `SELECT count(*) AS versions, md5(coalesce(string_agg(row::text, E'\n' ORDER BY link, version), '')) AS hash
-      FROM index_${pointer.live}.document_version AS row`,
-  );
-  return {
-    liveGeneration: Number(pointer.live),
-    previousGeneration: pointer.previous === null ? null : Number(pointer.previous),
-    versions: Number(content?.versions),
-    hash: content?.hash ?? '',
-  };
+  const { live, previous } = pointer;
+  return { liveGeneration: Number(live), previousGeneration: previous === null ? null : Number(previous) };
 }
 
 /** Generations that are neither live nor previous: staged, built, or about to be dropped. */

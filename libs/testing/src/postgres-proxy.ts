@@ -5,20 +5,22 @@ import { testServerUrl } from './test-database.js';
 
 /** Connections of one name that are held up. */
 export interface HeldConnections {
-  /** Resolves when the first of them has something to say. */
+  /** Resolves when the first of them has something to say that is held. */
   readonly reached: Promise<unknown>;
   /** What they say goes on its way. */
   release(): void;
 }
 
 interface Hold {
+  readonly applicationName: string;
+  readonly saying: string;
   readonly reached: PromiseWithResolvers<undefined>;
   readonly released: PromiseWithResolvers<undefined>;
 }
 
 /** A way to the test server on which connections can be held up, by the name that they give themselves, or all be cut. */
 export class PostgresProxy {
-  readonly #holds = new Map<string, Hold>();
+  readonly #holds = new Set<Hold>();
   readonly #sockets = new Set<Socket>();
   #isCut = false;
 
@@ -44,15 +46,16 @@ export class PostgresProxy {
     return url.href;
   }
 
-  /** Connections that have this `application_name`, and new ones with it, get nothing through to the server. */
-  hold(applicationName: string): HeldConnections {
-    const hold = { reached: Promise.withResolvers<undefined>(), released: Promise.withResolvers<undefined>() };
-    this.#holds.set(applicationName, hold);
+  /** Connections that have this `application_name`, and new ones with it, get nothing that has these words through to the server. */
+  hold(applicationName: string, saying = ''): HeldConnections {
+    const [reached, released] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
+    const hold = { applicationName, saying, reached, released };
+    this.#holds.add(hold);
     return {
-      reached: hold.reached.promise,
+      reached: reached.promise,
       release: () => {
-        if (this.#holds.get(applicationName) === hold) this.#holds.delete(applicationName);
-        hold.released.resolve(undefined);
+        this.#holds.delete(hold);
+        released.resolve(undefined);
       },
     };
   }
@@ -100,7 +103,7 @@ export class PostgresProxy {
     try {
       for await (const chunk of client as AsyncIterable<Buffer>) {
         name ??= applicationNameIn(chunk);
-        await this.#passable(name);
+        await this.#passable(name, chunk);
         if (!server.write(chunk)) await once(server, 'drain');
       }
       server.end();
@@ -109,10 +112,12 @@ export class PostgresProxy {
     }
   }
 
-  async #passable(name: string): Promise<void> {
-    const hold = this.#holds.get(name);
-    hold?.reached.resolve(undefined);
-    await hold?.released.promise;
+  async #passable(name: string, chunk: Buffer): Promise<void> {
+    for (const hold of this.#holds) {
+      if (hold.applicationName !== name || !chunk.includes(hold.saying)) continue;
+      hold.reached.resolve(undefined);
+      await hold.released.promise;
+    }
   }
 }
 

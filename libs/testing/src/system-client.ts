@@ -78,6 +78,20 @@ export class SystemClient {
     return last;
   }
 
+  /** The job at the first of its revisions that is so. */
+  async jobWhen(id: string, isSo: (job: Job) => boolean): Promise<Job> {
+    let last: Job | undefined;
+    for await (const job of this.watch(id)) {
+      if (isSo(job)) return job;
+      last = job;
+    }
+    throw new Error(`job ${id} has ended otherwise: ${JSON.stringify(last)}`);
+  }
+
+  async cancel(id: string): Promise<Answer<Job>> {
+    return await this.call('DELETE', `/core/management/jobs/${id}`);
+  }
+
   /** Each revision of a job, from its events, until it has ended. */
   async *watch(id: string, signal?: AbortSignal): AsyncGenerator<Job> {
     const answer = await fetch(`${this.url}/core/management/jobs/${id}/events`, signal ? { signal } : {});

@@ -29,8 +29,9 @@ describe('the internal port', () => {
       request,
       effect: null,
       indexUrl: 'http://127.0.0.1:9',
+      grant: expect.any(String),
     });
-    expect(await worker.claim(id, claimId)).toEqual(claim);
+    expect(await worker.claim(id, claimId)).toEqual({ ...claim, grant: expect.any(String) });
     expect(await worker.claim(id)).toEqual({ outcome: 'NOTHING' });
     expect(await worker.claim(randomUUID())).toEqual({ outcome: 'NOTHING' });
     expect(await worker.heartbeat({ jobId: id, fence: 1 })).toBe('GO');

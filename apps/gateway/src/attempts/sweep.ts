@@ -8,8 +8,7 @@ import type { Switches } from './switches.js';
 /** Of each kind in one turn. */
 const LIMIT = 100;
 /** How long a doorbell, or a question for a switch, has to bring something about before it is made again. */
-const RING_AGAIN_SECONDS = 10;
-const SWITCH_AGAIN_SECONDS = 30;
+const AGAIN = { ringSeconds: 10, switchSeconds: 30 };
 const PURGE_MILLIS = 60 * 60_000;
 
 export interface SweepOptions {
@@ -26,6 +25,8 @@ export class Sweep {
   /** Before that, a lease may have run out only because no gateway was there to extend it. */
   readonly #leasesCountFrom: number;
   #purgeFrom: number;
+  /** At its first turn it waits for nothing: what was rung or asked for lately may have died with the one before it. */
+  #again = { ringSeconds: 0, switchSeconds: 0 };
 
   constructor(private readonly options: SweepOptions) {
     const now = options.clock.monotonicMillis();
@@ -38,6 +39,7 @@ export class Sweep {
     if (now >= this.#leasesCountFrom) await this.#expireLeases();
     await this.#ring();
     await this.#switch();
+    this.#again = AGAIN;
     if (now >= this.#purgeFrom) {
       await this.options.jobs.purgeIdempotencyKeys();
       this.#purgeFrom = now + PURGE_MILLIS;
@@ -51,14 +53,14 @@ export class Sweep {
   /** A broker that does not take the first will not take the others. */
   async #ring(): Promise<void> {
     const { jobs, doorbells } = this.options;
-    for (const job of await jobs.takeJobsToRing({ againAfterSeconds: RING_AGAIN_SECONDS, limit: LIMIT })) {
+    for (const job of await jobs.takeJobsToRing({ againAfterSeconds: this.#again.ringSeconds, limit: LIMIT })) {
       if (!(await doorbells.ring(job))) return;
     }
   }
 
   async #switch(): Promise<void> {
     const { jobs, switches } = this.options;
-    const waiting = await jobs.takeSwitches({ againAfterSeconds: SWITCH_AGAIN_SECONDS, limit: LIMIT });
+    const waiting = await jobs.takeSwitches({ againAfterSeconds: this.#again.switchSeconds, limit: LIMIT });
     for (const one of waiting) switches.start(one);
   }
 }

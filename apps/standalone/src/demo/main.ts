@@ -1,37 +1,62 @@
-import { once } from 'node:events';
+/** `npm run demo`: a server of its own does the main job, and every document is checked. It leaves nothing behind. */
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { startChild, type StandaloneChild } from './child.js';
 import { DemoClient } from './client.js';
+import { InterruptedError, interruption } from './interruption.js';
 import { nextCommands } from './next-commands.js';
+import { readOptions, USAGE, type DemoOptions } from './options.js';
 import { Report } from './report.js';
 import { runSteps } from './steps.js';
 
-const keep = process.argv.includes('--keep');
-const interrupted = Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+const options = readOptions(process.argv.slice(2));
 const report = new Report(process.stdout);
-const home = await mkdtemp(join(tmpdir(), 'tidemark-demo-'));
-// PostgreSQL runs as another user where this is root, and must be able to enter.
-await chmod(home, 0o755);
-
-let standalone: StandaloneChild | undefined;
-try {
-  await report.step('start', async () => {
-    standalone = await startChild(home);
-    return `gateway, index-service and transfer-worker in one process, PostgreSQL from its package, ${standalone.url}`;
-  });
-  const archive = join(home, 'backups', 'cities.zip');
-  const url = standalone?.url ?? '';
-  await Promise.race([runSteps(new DemoClient(url), archive, report), interrupted.then(stopEarly)]);
-  report.line(`\nDone in ${report.total}. ${nextCommands({ url, archive, keep })}`);
-  if (keep) await interrupted;
-} finally {
-  await standalone?.stop();
-  await rm(home, { recursive: true, force: true });
+if (options) process.exitCode = await demonstrate(options);
+else {
+  process.stderr.write(`${USAGE}\n`);
+  process.exitCode = 2;
 }
 
-function stopEarly(): never {
-  throw new Error('interrupted');
+/** Resolves with the exit code when everything has ended and is gone. */
+async function demonstrate({ keep, places }: DemoOptions): Promise<number> {
+  const interrupted = interruption();
+  const home = await mkdtemp(join(tmpdir(), 'tidemark-demo-'));
+  // PostgreSQL runs as another user where this is root, and must be able to enter.
+  await chmod(home, 0o755);
+  report.line(`A server of its own in ${home}; Ctrl-C ends it, nothing stays behind.\n`);
+  const server = startChild(home);
+  try {
+    const { url, archive } = await Promise.race([runAll(server, places), interrupted]);
+    report.line(`\nDone in ${report.total}: nothing was lost. ${nextCommands({ url, archive, keep })}`);
+    if (!keep) return 0;
+    await interrupted.catch(() => report.line('\nEnding it, removing what it made.'));
+    return 0;
+  } catch (error) {
+    return tell(error);
+  } finally {
+    await server.stop();
+    await rm(home, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+async function runAll(server: StandaloneChild, places: number | undefined): Promise<{ url: string; archive: string }> {
+  let url = '';
+  await report.step('start', async () => {
+    url = await server.ready;
+    return `gateway, index-service and transfer-worker in one process, PostgreSQL from its npm package, ${url}`;
+  });
+  const archive = join(server.archives, 'cities.zip');
+  await runSteps(new DemoClient(url), { archive, places, report });
+  return { url, archive };
+}
+
+function tell(error: unknown): number {
+  if (error instanceof InterruptedError) {
+    report.line('\nInterrupted: ending it, removing what it made.');
+    return error.exitCode;
+  }
+  process.stderr.write(`demo: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return 1;
 }

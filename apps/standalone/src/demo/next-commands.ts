@@ -8,8 +8,8 @@ export function nextCommands({ url, archive, keep }: { url: string; archive: str
     `  curl -X PATCH -H 'Content-Type: application/json' -H 'Prefer: wait=60' -d '{"kind":"${KIND}:${kind}","destination":"file:${destination}"}' ${server}/core/management`;
   return [
     keep
-      ? `It still runs at ${url}; Ctrl-C ends it and removes what it made. Try:`
-      : 'Next: `npm start`, and in another terminal:',
+      ? `It still runs at ${url}, until Ctrl-C (or \`kill ${process.pid}\`) ends it and removes what it made. Try:`
+      : 'Now a server that keeps its documents: `npm start`, and in another terminal:',
     '',
     `  curl -X POST -H 'Content-Type: application/json' -d '{"documentSelfLink":"first","text":"hello"}' ${server}/notes`,
     `  curl ${server}/notes/first`,

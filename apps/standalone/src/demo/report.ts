@@ -9,7 +9,7 @@ export class Report {
   async step<T extends string>(name: string, work: () => Promise<T>): Promise<void> {
     const startedMillis = systemClock.monotonicMillis();
     const told = await work();
-    this.line(`${name.padEnd(34)} ${seconds(startedMillis).padStart(7)}  ${told}`);
+    this.line(`${name.padEnd(30)} ${seconds(startedMillis).padStart(7)}  ${told}`);
   }
 
   line(text: string): void {

@@ -10,13 +10,21 @@ import { bytes, count, type Report } from './report.js';
 const BATCHES = 6;
 const RESTORE_AFTER_BATCH = 3;
 
+interface Demonstration {
+  /** Path of the archive to make. */
+  readonly archive: string;
+  /** How many of the places to load; all where it is not said. */
+  readonly places: number | undefined;
+  readonly report: Report;
+}
+
 /** The main job, end to end: load, edit, back up, lose, restore to a moment, restore in full; every document checked. */
-export async function runSteps(client: DemoClient, archive: string, report: Report): Promise<void> {
-  const cities = await readCities();
+export async function runSteps(client: DemoClient, { archive, places, report }: Demonstration): Promise<void> {
+  const cities = (await readCities()).slice(0, places);
   const expected = new Expected(cities);
   await report.step('load', async () => {
     const { versions } = await client.writeLines(cities.map(toLine));
-    return `${count(versions)} documents (every place of GeoNames’ cities) into /cities/<country>/<number>`;
+    return `${count(versions)} documents: places of the world (GeoNames), as /cities/<country>/<number>`;
   });
 
   const { moment, then } = await editInBatches(client, expected, report);
@@ -25,7 +33,10 @@ export async function runSteps(client: DemoClient, archive: string, report: Repo
     const { result } = await client.run('BackupRequest', { destination: `file:${archive}` });
     const { archive: made, documents, versions, seconds } = result as BackupResult;
     const size = (await stat(archive)).size;
-    return `${count(documents)} documents in ${count(versions)} versions, ${made.parts} parts, ${bytes(size)}, verified, job ${seconds} s`;
+    return (
+      `${count(documents)} documents with all their ${count(versions)} versions in a zip of ${bytes(size)} ` +
+      `(${made.parts} parts), read back and compared, job ${seconds} s`
+    );
   });
   const backedUp = expected.copy();
 
@@ -33,14 +44,14 @@ export async function runSteps(client: DemoClient, archive: string, report: Repo
     const deleted = expected.delete({ first: 3, step: 7 });
     const overwritten = expected.revise({ first: 0, step: 5, revision: 99 });
     await client.writeLines([...deleted, ...overwritten]);
-    return `${count(deleted.length)} documents deleted, ${count(overwritten.length)} overwritten`;
+    return `${count(deleted.length)} documents deleted, ${count(overwritten.length)} overwritten, after the backup`;
   });
 
   await restore(client, report, {
     archive,
     boundary: moment,
     state: then,
-    name: `restore to between batch ${RESTORE_AFTER_BATCH} and ${RESTORE_AFTER_BATCH + 1}`,
+    name: `restore to after edit ${RESTORE_AFTER_BATCH} of ${BATCHES}`,
   });
   await restore(client, report, { archive, boundary: undefined, state: backedUp, name: 'restore in full' });
 }
@@ -63,7 +74,7 @@ async function editInBatches(
       moment = lastUpdateTimeMicros ?? 0;
       then = expected.copy();
     }
-    return `${count(edits)} of them, in ${BATCHES} batches of one transaction each`;
+    return `${count(edits)} of them changed, in ${BATCHES} transactions one after the other`;
   });
   return { moment, then };
 }
@@ -85,9 +96,12 @@ async function restore(
     const { result } = await client.run('RestoreRequest', { destination: `file:${archive}`, ...to });
     const { documents, versions, partsRead, partsSkipped, versionsLeftBehind, seconds } = result as RestoreResult;
     return (
-      `${count(documents)} documents in ${count(versions)} versions, ${partsRead} parts read and ${partsSkipped} skipped, ` +
-      `${count(versionsLeftBehind)} versions left behind, no restart, job ${seconds} s`
+      `${count(documents)} documents with ${count(versions)} versions, ${partsRead} parts read and ${partsSkipped} not needed, ` +
+      `${count(versionsLeftBehind)} newer versions left behind, no restart, job ${seconds} s`
     );
   });
-  await report.step('check', async () => `${count(await state.check(client))} documents, each as it must be`);
+  await report.step(
+    'check',
+    async () => `${count(await state.check(client))} documents read over HTTP, each exactly as it was then`,
+  );
 }

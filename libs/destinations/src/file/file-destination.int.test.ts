@@ -56,6 +56,17 @@ describe.each(ACCESSES)('in a folder (%s)', (access) => {
     expect((await stat(join(place.root, 'x/y/a.zip'))).mode & 0o777).toBe(0o600);
   });
 
+  test('a temp that no job has written for a day goes; younger ones and other files stay', async () => {
+    const [old, young] = ['11111111', '22222222'].map((start) => `.a.zip.${start}-0000-7000-8000-000000000000.4.part`);
+    const names = [old, young, old?.replace('a.zip', 'b.zip'), '.a.zip.notes.part', 'a.zip.part'].map(String);
+    for (const name of names) {
+      await writeFile(join(place.root, name), '');
+      if (name !== young) await utimes(join(place.root, name), 1, 1);
+    }
+    await backup(place.at('a.zip'));
+    expect((await readdir(place.root)).sort()).toEqual([...names.slice(1), 'a.zip'].sort());
+  });
+
   test('reading and sweeping make no folder', async () => {
     await expectCode(place.at('x/a.zip').open(go), 'ARCHIVE_NOT_FOUND');
     await place.at('x/a.zip').sweep(attempt, go);

@@ -1,8 +1,10 @@
-import { unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
+
+import { systemClock } from '@tidemark/platform';
 
 import type { AttemptId } from '../destination.js';
 import { DeliveryLostError } from '../errors.js';
-import { fenceOfTemp } from '../temp-name.js';
+import { fenceOfTemp, isTempFor } from '../temp-name.js';
 import { unlessMissing } from './errno.js';
 import type { Folder } from './folder.js';
 
@@ -13,13 +15,17 @@ export interface Named {
   readonly display: string;
 }
 
-/** Removes what earlier attempts of the job left. Throws DELIVERY_LOST when there is a temp of a later one. */
+/** What has not been written for so long is nobody's: its job was cancelled, or failed, after its worker was killed. */
+const ABANDONED_MILLIS = 24 * 60 * 60_000;
+
+/** Removes what earlier attempts of the job left, and what was abandoned. Throws DELIVERY_LOST when there is a temp of a later attempt. */
 export async function takeOver(archive: Named, attempt: AttemptId): Promise<void> {
   const temps = await tempsOf(archive, attempt.jobId);
   if (temps.some(({ fence }) => fence > attempt.fence)) {
     throw new DeliveryLostError(archive.display, 'a later attempt of the job is at work');
   }
   await unlinkUpTo(archive, temps, attempt.fence - 1);
+  await removeAbandoned(archive);
 }
 
 /** Removes the temps of the job's attempts up to and with `upTo`. */
@@ -34,6 +40,15 @@ interface Temp {
 
 async function unlinkUpTo({ folder }: Named, temps: readonly Temp[], fence: number): Promise<void> {
   for (const { temp } of temps.filter((one) => one.fence <= fence)) await unlessMissing(unlink(folder.at(temp)));
+}
+
+async function removeAbandoned({ folder, name }: Named): Promise<void> {
+  const before = systemClock.nowMicros() / 1000 - ABANDONED_MILLIS;
+  for await (const temp of folder.names()) {
+    if (!isTempFor(temp, name)) continue;
+    const stats = await unlessMissing(lstat(folder.at(temp)));
+    if (stats && stats.mtimeMs < before) await unlessMissing(unlink(folder.at(temp)));
+  }
 }
 
 async function tempsOf({ folder, name }: Named, jobId: string): Promise<Temp[]> {

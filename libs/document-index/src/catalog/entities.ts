@@ -14,6 +14,8 @@ export interface GenerationRecord {
   fence: number | null;
   manifestSha256: string | null;
   boundaryMicros: number | null;
+  /** Up to which its history is known: no later write may lie before that. */
+  closedTimeMicros: number | null;
   expectedLive: number | null;
   documents: number | null;
   versions: number | null;
@@ -41,6 +43,7 @@ export const generationSchema = new EntitySchema<GenerationRecord>({
     fence: bigint,
     manifestSha256: { type: 'text', name: 'manifest_sha256', nullable: true },
     boundaryMicros: { ...bigint, name: 'boundary_micros' },
+    closedTimeMicros: { ...bigint, name: 'closed_time_micros' },
     expectedLive: { ...bigint, name: 'expected_live' },
     documents: bigint,
     versions: bigint,

@@ -20,6 +20,7 @@ const STATEMENTS = [
       fence bigint,
       manifest_sha256 text,
       boundary_micros bigint,
+      closed_time_micros bigint,
       expected_live bigint,
       documents bigint,
       versions bigint,

@@ -10,7 +10,7 @@ import {
 } from '../layout/layout.js';
 import { sqlState, withClient } from '../postgres/transaction.js';
 import { checkLinks, deriveDocuments } from './check-staged.js';
-import { refuseFuture } from './open-staged.js';
+import { refuseFuture } from './future.js';
 import { lockStaged, type StagedClaim } from './staged-row.js';
 
 /** Counts of a generation that is ready to be switched to. */
@@ -40,7 +40,7 @@ export async function buildGeneration(
 ): Promise<BuiltGeneration> {
   const tables = tablesOf(request.generation);
   return await withClient(pool, async (client) => {
-    await lockStaged(client, request, 'SHARE');
+    const { indexId } = await lockStaged(client, request, 'SHARE');
     await client.query(settings(options.parallelism));
     try {
       for (const [step, run] of STEPS) {
@@ -49,7 +49,7 @@ export async function buildGeneration(
       }
       const built = await readCounts(client, tables);
       checkCounts(built, request);
-      await refuseFuture(client, built.latestUpdateTimeMicros);
+      await refuseFuture(client, indexId, built.latestUpdateTimeMicros ?? 0);
       await markBuilt(client, request, built);
       return built;
     } finally {

@@ -3,19 +3,15 @@ import type pg from 'pg';
 import type { OpenStagedRequest } from '@tidemark/contracts';
 
 import { readPointer } from '../catalog/catalog.js';
-import { ArchiveFromFutureError } from '../errors.js';
 import { createVersionsTable, LAYOUT, tablesOf } from '../layout/layout.js';
 import { withTransaction } from '../postgres/transaction.js';
-import { CLOCK } from '../write/write-transaction.js';
+import { refuseFuture } from './future.js';
 
 export interface OpenedStaged {
   readonly generation: number;
   readonly expectedLive: number;
   readonly loadedParts: readonly number[];
 }
-
-/** How far the clock of the system that made an archive may have been ahead. */
-const FUTURE_MICROS = 5 * 60 * 1_000_000;
 
 /**
  * Makes the staged generation of a restore, or goes on with the one that an earlier attempt of the same job began from
@@ -27,7 +23,9 @@ export async function openStaged(
   request: OpenStagedRequest,
 ): Promise<OpenedStaged> {
   return await withTransaction(pool, async (client) => {
-    await refuseFuture(client, request.archive.latestUpdateTimeMicros);
+    const { archive, boundaryMicros } = request;
+    const latest = Math.min(archive.latestUpdateTimeMicros ?? 0, boundaryMicros ?? Infinity);
+    await refuseFuture(client, indexId, latest);
     const continued = await continueEarlier(client, request);
     if (continued) return continued;
     await client.query(
@@ -37,16 +35,6 @@ export async function openStaged(
     );
     return await create(client, indexId, request);
   });
-}
-
-/** Throws {@link ArchiveFromFutureError} when a stamp lies too far beyond the database's clock. */
-export async function refuseFuture(client: pg.ClientBase, latestUpdateTimeMicros: number | null): Promise<void> {
-  if (latestUpdateTimeMicros === null) return;
-  const { rows } = await client.query<{ clock: number }>(`SELECT ${CLOCK} AS clock`);
-  const databaseTimeMicros = rows[0]?.clock ?? 0;
-  if (latestUpdateTimeMicros > databaseTimeMicros + FUTURE_MICROS) {
-    throw new ArchiveFromFutureError({ latestUpdateTimeMicros, databaseTimeMicros });
-  }
 }
 
 /** Raising the fence waits for parts that an earlier attempt is loading, and keeps it from loading more. */
@@ -70,8 +58,9 @@ async function continueEarlier(client: pg.ClientBase, request: OpenStagedRequest
 async function create(client: pg.ClientBase, indexId: number, request: OpenStagedRequest): Promise<OpenedStaged> {
   const { live: expectedLive } = await readPointer(client, indexId);
   const { rows } = await client.query<{ generation: number }>(
-    `INSERT INTO catalog.generation (index_id, layout, phase, job_id, fence, manifest_sha256, boundary_micros, expected_live)
-      VALUES ($1, $2, 'STAGED', $3, $4, $5, $6, $7) RETURNING id AS generation`,
+    `INSERT INTO catalog.generation (index_id, layout, phase, job_id, fence, manifest_sha256, boundary_micros,
+        closed_time_micros, expected_live)
+      VALUES ($1, $2, 'STAGED', $3, $4, $5, $6, $7, $8) RETURNING id AS generation`,
     [
       indexId,
       LAYOUT,
@@ -79,6 +68,7 @@ async function create(client: pg.ClientBase, indexId: number, request: OpenStage
       request.fence,
       request.archive.manifestSha256,
       request.boundaryMicros,
+      request.boundaryMicros ?? request.archive.closedTimeMicros,
       expectedLive,
     ],
   );

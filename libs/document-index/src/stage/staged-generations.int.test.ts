@@ -94,6 +94,8 @@ describe('a history that is not whole is refused, and the live index stays', () 
     const future = (Number(before[0]!.split('\t')[2]) || 0) + 3_600_000_000;
     const archive = { ...request().archive, latestUpdateTimeMicros: future };
     await expect(it.index.staged.open(request({ archive }))).rejects.toMatchObject({ code: 'ARCHIVE_FROM_FUTURE' });
+    const early = await it.index.staged.open(request({ archive, boundaryMicros: future - 3_600_000_000 }));
+    await it.index.staged.discard(early.sessionId);
     const lying = await staged([row('/a', 0, 1), row('/b', 0, 2)], 2);
     expect(lying.status.state).toBe('DONE');
     const { sessionId } = await it.index.staged.open(request());
@@ -101,6 +103,16 @@ describe('a history that is not whole is refused, and the live index stays', () 
     it.index.staged.build(sessionId);
     expect(await it.index.staged.built(sessionId)).toMatchObject({ error: { code: 'ARCHIVE_FROM_FUTURE' } });
     await it.index.staged.close(sessionId);
+  });
+
+  test('stamps that the index gave out itself, by a clock that was ahead, are not from the future', async () => {
+    const { floor } = await it.index.reader.pointer();
+    const ahead = floor + 3_600_000_000;
+    await it.pool.query('UPDATE catalog.index SET stamp_floor = $1', [ahead]);
+    const archive = { ...request().archive, latestUpdateTimeMicros: ahead };
+    const { sessionId } = await it.index.staged.open(request({ archive }));
+    await it.index.staged.discard(sessionId);
+    await it.pool.query('UPDATE catalog.index SET stamp_floor = $1', [floor]);
   });
 });
 

@@ -9,6 +9,7 @@ export interface StagedClaim {
 }
 
 export interface StagedRow {
+  readonly indexId: number;
   readonly phase: string;
   readonly boundaryMicros: number | null;
 }
@@ -23,7 +24,8 @@ export async function lockStaged(
   strength: 'SHARE' | 'UPDATE',
 ): Promise<StagedRow> {
   const { rows } = await client.query<StagedRow & { fence: number }>(
-    `SELECT phase, fence, boundary_micros AS "boundaryMicros" FROM catalog.generation WHERE id = $1 FOR ${strength}`,
+    `SELECT index_id AS "indexId", phase, fence, boundary_micros AS "boundaryMicros"
+      FROM catalog.generation WHERE id = $1 FOR ${strength}`,
     [generation],
   );
   const [row] = rows;

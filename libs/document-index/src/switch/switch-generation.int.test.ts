@@ -85,12 +85,23 @@ describe('the switch', () => {
     expect(rows.map(({ id }) => Number(id)).sort((a, b) => a - b)).toEqual(generations);
   });
 
-  test('raises the floor to the newest stamp that was staged', async () => {
+  test('raises the floor to the time until which the restored history is known', async () => {
     const copied = await copySnapshot(it.index);
-    const newest = Math.max(...rowsOf(copied).map(({ stamp }) => stamp));
     await it.pool.query('UPDATE catalog.index SET stamp_floor = 0');
     await restore(it.index, copied);
-    expect((await it.index.reader.pointer()).floor).toBe(newest);
+    expect((await it.index.reader.pointer()).floor).toBe(copied.closedTimeMicros);
+  });
+
+  test('lets no later write lie before that time, whatever the clock of the system that made the archive', async () => {
+    const copied = await copySnapshot(it.index);
+    const closedTimeMicros = copied.closedTimeMicros + 60_000_000;
+    await restore(it.index, { ...copied, closedTimeMicros });
+    const { version } = await it.put('/after', '{}');
+    expect(version?.updateTimeMicros).toBeGreaterThan(closedTimeMicros);
+    const absurd = { ...copied, closedTimeMicros: closedTimeMicros + 3_600_000_000 };
+    await restore(it.index, absurd);
+    expect((await it.index.reader.pointer()).floor).toBeLessThan(absurd.closedTimeMicros);
+    await it.pool.query('UPDATE catalog.index SET stamp_floor = $1', [copied.closedTimeMicros]);
   });
 });
 

@@ -4,6 +4,8 @@ import type { SwitchAnswer, SwitchRequest } from '@tidemark/contracts';
 
 import { readPointer } from '../catalog/catalog.js';
 import { withClient, withTransaction } from '../postgres/transaction.js';
+import { FUTURE_MICROS } from '../stage/future.js';
+import { CLOCK } from '../write/write-transaction.js';
 import { whileNobodyWrites, type SwitchContext } from './switch-lock.js';
 import { countLeftBehind } from './versions-left-behind.js';
 
@@ -55,7 +57,8 @@ async function decideNow(client: pg.ClientBase, indexId: number, request: Switch
   if (switched) {
     await client.query(
       `UPDATE catalog.index SET live_generation = $2, previous_generation = $3, stamp_floor = greatest(stamp_floor,
-        (SELECT latest_update_time_micros FROM catalog.generation WHERE id = $2)) WHERE id = $1`,
+        (SELECT greatest(latest_update_time_micros, least(closed_time_micros, ${CLOCK} + ${FUTURE_MICROS}))
+          FROM catalog.generation WHERE id = $2)) WHERE id = $1`,
       [indexId, request.generation, live],
     );
     await client.query(`UPDATE catalog.generation SET phase = 'DROPPING', job_id = NULL WHERE id = $1`, [previous]);

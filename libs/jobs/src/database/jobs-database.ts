@@ -27,19 +27,28 @@ const QUERY_CANCELED = '57014';
 
 /** The tables of jobs behind one bounded pool. Lost connections and late answers come out as DATABASE_UNAVAILABLE. */
 export class JobsDatabase {
+  #isClosing = false;
+
   private constructor(private readonly source: DataSource) {}
 
   /** Migrates the tables first. */
   static async open(options: DatabaseOptions): Promise<JobsDatabase> {
     try {
       await migrate(options.url);
-      return new JobsDatabase(await dataSourceOf(options).initialize());
+      const database: JobsDatabase = new JobsDatabase(
+        dataSourceOf(options, (error) => {
+          if (!database.#isClosing) tellLost(options.log, error);
+        }),
+      );
+      await database.source.initialize();
+      return database;
     } catch (error) {
       throw codedError(error);
     }
   }
 
   async close(): Promise<void> {
+    this.#isClosing = true;
     await this.source.destroy();
   }
 
@@ -78,7 +87,10 @@ export function violates(error: unknown, index: string): boolean {
   return error instanceof pg.DatabaseError && error.code === UNIQUE_VIOLATION && error.constraint === index;
 }
 
-function dataSourceOf({ url, poolSize, log, answerMillis = ANSWER_MILLIS }: DatabaseOptions): DataSource {
+function dataSourceOf(
+  { url, poolSize, answerMillis = ANSWER_MILLIS }: DatabaseOptions,
+  onLost: (error: Error) => void,
+): DataSource {
   const types = new pg.TypeOverrides();
   types.setTypeParser(pg.types.builtins.INT8, Number);
   return new DataSource({
@@ -89,9 +101,14 @@ function dataSourceOf({ url, poolSize, log, answerMillis = ANSWER_MILLIS }: Data
     connectTimeoutMS: CONNECT_MILLIS,
     entities: [jobEntity],
     installExtensions: false,
-    poolErrorHandler: (error: unknown) => log.warn({ err: error }, 'an idle connection to the jobs was lost'),
+    poolErrorHandler: onLost,
     extra: { types, keepAlive: true, statement_timeout: answerMillis, query_timeout: answerMillis * 1.5 },
   });
+}
+
+/** Without the connection itself, which the pool hangs on the error. */
+function tellLost(log: Logger, { message, code }: Error & { code?: string }): void {
+  log.warn({ code, reason: message }, 'an idle connection to the jobs was lost');
 }
 
 /** The error that callers shall see. */

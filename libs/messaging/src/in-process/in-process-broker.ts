@@ -1,6 +1,8 @@
+import { sleep } from '@tidemark/platform';
+
 import type { BrokerConnection, Consumer, ConsumeOptions, OutgoingMessage, Source } from '../broker-connection.js';
 import { NotPublishedError } from '../not-published-error.js';
-import { DEAD_LETTERS } from '../topology.js';
+import { DEAD_LETTERS, type QueueName } from '../topology.js';
 import { Exchanges } from './exchanges.js';
 import { InProcessConsumer } from './in-process-consumer.js';
 
@@ -22,6 +24,14 @@ export class InProcessBroker {
 
   connect(): BrokerConnection {
     return new InProcessConnection(this.#exchanges);
+  }
+
+  /** Resolves when everything in a queue has been handled, or the time is over: what is left at the end is forgotten. */
+  async drained(queue: QueueName, withinMillis: number): Promise<void> {
+    const isDrained = new AbortController();
+    const drained = this.#exchanges.queue(queue).drained();
+    await Promise.race([drained, sleep(withinMillis, isDrained.signal).catch(() => undefined)]);
+    isDrained.abort();
   }
 
   /** A queue for answers, as a caller of the real broker would declare it. */

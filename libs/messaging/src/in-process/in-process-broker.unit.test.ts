@@ -88,6 +88,35 @@ test('a message that keeps coming back becomes a dead letter of the broker', asy
   expect(await messaging.deadLetters(1)).toMatchObject([{ queue: 'tidemark.reports', reason: 'delivery_limit' }]);
 });
 
+describe('a drained queue', () => {
+  test('is one whose messages have all been handled, and an empty one', async () => {
+    const broker = new InProcessBroker();
+    const connection = broker.connect();
+    await broker.drained('tidemark.reports', 60_000);
+    for (const body of ['1', '2']) await connection.publish(message({ key: 'settled', body: Buffer.from(body) }));
+    const handled: string[] = [];
+    connection.consume(
+      { queue: 'tidemark.reports' },
+      {
+        prefetch: 1,
+        onDelivery: (delivery) => {
+          handled.push(`${delivery.message.body.toString()}${delivery.redelivered ? ' again' : ''}`);
+          setImmediate(() => (handled.length === 1 ? delivery.requeue() : delivery.ack()));
+        },
+      },
+    );
+    await broker.drained('tidemark.reports', 60_000);
+    expect(handled).toEqual(['1', '1 again', '2']);
+  });
+
+  test('is not waited for longer than it is said', async () => {
+    const broker = new InProcessBroker();
+    await broker.connect().publish(message({ key: 'settled', body: Buffer.from('1') }));
+    await broker.drained('tidemark.reports', 10);
+    expect(await contents(broker.connect(), 1)).toEqual(['1']);
+  });
+});
+
 test('a connection that ends gives back what it had in hand, in order', async () => {
   const broker = new InProcessBroker();
   const first = broker.connect();

@@ -50,7 +50,7 @@ export class InProcessConsumer implements Consumer, QueueConsumer {
   #settle(queued: QueuedMessage, how: 'ack' | 'requeue'): void {
     if (!this.#inHand.delete(queued)) return;
     if (how === 'requeue') this.queue.putBack(queued);
-    else this.queue.handOutSoon();
+    else this.queue.letGo();
     if (!this.#consuming && this.#inHand.size === 0) this.onGone();
   }
 }

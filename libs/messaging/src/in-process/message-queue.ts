@@ -29,7 +29,9 @@ export class MessageQueue {
   readonly #ready: QueuedMessage[] = [];
   #consumers: readonly QueueConsumer[] = [];
   #nextPlace = 0;
+  #inHand = 0;
   #handingOut = false;
+  readonly #onDrained: (() => void)[] = [];
 
   constructor(private readonly rules: QueueRules) {}
 
@@ -37,7 +39,7 @@ export class MessageQueue {
   add(message: OutgoingMessage): boolean {
     if (this.#ready.length >= this.rules.limit && !this.#makeRoom()) return !message.persistent;
     this.#ready.push({ message, place: this.#nextPlace++, returned: 0 });
-    this.handOutSoon();
+    this.#handOutSoon();
     return true;
   }
 
@@ -45,16 +47,29 @@ export class MessageQueue {
   putBack({ message, place, returned }: QueuedMessage): void {
     if (returned >= DELIVERY_LIMIT) {
       this.rules.onGivenUp?.(message);
-      return;
+    } else {
+      const index = this.#ready.findIndex((later) => later.place > place);
+      this.#ready.splice(index < 0 ? this.#ready.length : index, 0, { message, place, returned: returned + 1 });
     }
-    const index = this.#ready.findIndex((later) => later.place > place);
-    this.#ready.splice(index < 0 ? this.#ready.length : index, 0, { message, place, returned: returned + 1 });
-    this.handOutSoon();
+    this.letGo();
+  }
+
+  /** A message that was handed out is nobody's any more. */
+  letGo(): void {
+    this.#inHand--;
+    this.#handOutSoon();
+    if (this.#ready.length + this.#inHand > 0) return;
+    for (const resolve of this.#onDrained.splice(0)) resolve();
+  }
+
+  /** Resolves when no message waits and none is in a consumer's hand. */
+  async drained(): Promise<void> {
+    if (this.#ready.length + this.#inHand > 0) await new Promise<void>((resolve) => this.#onDrained.push(resolve));
   }
 
   addConsumer(consumer: QueueConsumer): void {
     this.#consumers = [...this.#consumers, consumer];
-    this.handOutSoon();
+    this.#handOutSoon();
   }
 
   removeConsumer(consumer: QueueConsumer): void {
@@ -65,8 +80,7 @@ export class MessageQueue {
     return this.#ready.slice(0, limit).map(({ message }) => message);
   }
 
-  /** To be called when a consumer has room again. */
-  handOutSoon(): void {
+  #handOutSoon(): void {
     if (this.#handingOut) return;
     this.#handingOut = true;
     setImmediate(() => {
@@ -88,6 +102,7 @@ export class MessageQueue {
       const queued = consumer && this.#ready.shift();
       if (!queued) return;
       this.#consumers = [...this.#consumers.filter((other) => other !== consumer), consumer];
+      this.#inHand++;
       consumer.take(queued);
     }
   }
