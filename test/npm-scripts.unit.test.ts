@@ -21,7 +21,7 @@ test('npm start runs the service with the flags that every service runs with', (
 test.each(['README.md', 'ARCHITECTURE.md', 'apps/standalone/README.md', '.ci/run'])(
   'every npm command of %s is there',
   (file) => {
-    const commands = [...read(file).matchAll(/\bnpm (?:run (?:--silent )?([\w:]+)|(start|test)\b)/g)];
+    const commands = [...read(file).matchAll(/\bnpm (?:run (?:--silent )?([\w:-]+)|(start|test)\b)/g)];
     const names = commands.map(([, ran, own]) => ran ?? own);
     expect(names.length).toBeGreaterThan(0);
     expect(names.filter((name) => !Object.hasOwn(scripts, name ?? ''))).toEqual([]);

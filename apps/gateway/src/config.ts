@@ -51,7 +51,7 @@ export const gatewaySettings = z.object({
 export type GatewaySettings = z.infer<typeof gatewaySettings>;
 
 /** What a gateway in a process of its own needs besides; in standalone messages stay in the process. */
-const gatewayProcessSettings = gatewaySettings.extend({ AMQP_URL: amqpUrl, TIDEMARK_QUEUE_PREFIX: queuePrefix });
+export const gatewayProcessSettings = gatewaySettings.extend({ AMQP_URL: amqpUrl, TIDEMARK_QUEUE_PREFIX: queuePrefix });
 
 export function readGatewaySettings(): z.infer<typeof gatewayProcessSettings> {
   return readConfig(gatewayProcessSettings);

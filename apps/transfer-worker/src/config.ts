@@ -17,7 +17,10 @@ export const transferWorkerSettings = z.object({
 export type TransferWorkerSettings = z.infer<typeof transferWorkerSettings>;
 
 /** What a worker in a process of its own needs besides; in standalone messages stay in the process. */
-const workerProcessSettings = transferWorkerSettings.extend({ AMQP_URL: amqpUrl, TIDEMARK_QUEUE_PREFIX: queuePrefix });
+export const workerProcessSettings = transferWorkerSettings.extend({
+  AMQP_URL: amqpUrl,
+  TIDEMARK_QUEUE_PREFIX: queuePrefix,
+});
 
 export function readTransferWorkerSettings(): z.infer<typeof workerProcessSettings> {
   return readConfig(workerProcessSettings);
