@@ -1,0 +1,282 @@
+/**
+ * The second half of image-rehearsal.mjs, in namespaces for itself: a private PostgreSQL and RabbitMQ are set up from
+ * docker-compose.yml, and each service runs as its image says: its command, its user, a file system that it cannot
+ * write to but for its volumes. Names of containers lead to the loopback interface, the only one there is.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { commandOf, instructionsOf, readCompose, readDockerfile, readEnv } from './compose-files.mjs';
+
+const ROOT = resolve(import.meta.dirname, '..');
+const [work] = process.argv.slice(2);
+const NODE_USER = 1000;
+const START_SECONDS = 90;
+
+command('node', [join(ROOT, 'scripts/make-env.mjs'), join(work, '.env')]);
+const env = readEnv(readFileSync(join(work, '.env'), 'utf8'));
+const compose = readCompose(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), env);
+const stages = readDockerfile(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'));
+const running = [];
+
+function command(name, args, options = {}) {
+  const { status, stdout, stderr, error } = spawnSync(name === 'node' ? process.execPath : name, args, {
+    encoding: 'utf8',
+    ...options,
+  });
+  if (status !== 0) throw new Error(`${name} ${args.join(' ')}: ${stdout}${stderr}${error ?? ''}`);
+  return stdout;
+}
+
+function folder(path, owner = 'root', mode = 0o755) {
+  mkdirSync(path, { recursive: true });
+  chmodSync(path, mode);
+  const user = (flag) => Number(command('id', [flag, owner]));
+  if (owner !== 'root') chownSync(path, user('-u'), user('-g'));
+  return path;
+}
+
+const as = (user) => ['setpriv', '--reuid', user, '--regid', user, '--clear-groups'];
+
+function start(name, args, options = {}) {
+  const log = join(work, `${name}.log`);
+  const output = openSync(log, 'a');
+  const child = spawn(args[0], args.slice(1), { stdio: ['ignore', output, output], ...options });
+  const service = {
+    name,
+    child,
+    log,
+    exited: once(child, 'exit').then(([code, signal]) => (service.end = code ?? signal)),
+  };
+  running.push(service);
+  return service;
+}
+
+/** Asks again until the answer is yes; what it is waited for must not have ended. */
+async function until(service, ask) {
+  const end = performance.now() + START_SECONDS * 1000;
+  while (!(await ask())) {
+    if (service.end !== undefined || performance.now() > end) throw new Error(`${service.name} did not get ready`);
+    await sleep(200);
+  }
+  tell(`${service.name} is ready`);
+}
+
+function tell(text) {
+  console.log(`ok  ${text}`);
+}
+
+async function startPostgres() {
+  const { environment } = compose.services.postgres;
+  const bin = command('sh', ['-c', 'ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1']).trim();
+  const data = folder(join(work, 'postgres'), 'postgres', 0o700);
+  const socket = folder(join(work, 'socket'), 'postgres');
+  writeFileSync(join(work, 'password'), environment.POSTGRES_PASSWORD);
+  const initdb = [join(bin, 'initdb'), '-U', 'postgres', `--pwfile=${join(work, 'password')}`];
+  command(as('postgres')[0], [...as('postgres').slice(1), ...initdb, '--auth-host=scram-sha-256', '-D', data], {
+    cwd: '/',
+  });
+  const postgres = start('postgres', [...as('postgres'), join(bin, 'postgres'), '-D', data, '-k', socket], {
+    cwd: '/',
+  });
+  const psql = ['--username=postgres', `--host=${socket}`, '--no-psqlrc', '--quiet', '-v', 'ON_ERROR_STOP=1'];
+  await until(postgres, () => spawnSync('pg_isready', [`--host=127.0.0.1`]).status === 0);
+  command('psql', [...psql, '--dbname=postgres', '-c', `CREATE DATABASE ${environment.POSTGRES_DB}`]);
+  const scripts = join(ROOT, 'compose/postgres/roles.sql');
+  const own = { ...process.env, ...environment };
+  command('psql', [...psql, `--dbname=${environment.POSTGRES_DB}`, '-f', scripts], { env: own });
+}
+
+async function startRabbitMq() {
+  const home = folder(join(work, 'rabbitmq'), 'rabbitmq', 0o700);
+  const file = (name, text) => {
+    writeFileSync(join(home, name), text);
+    return join(home, name);
+  };
+  const contents = Object.fromEntries(
+    compose.services.rabbitmq.configs.map(({ source, target }) => [target, compose.configs[source].content]),
+  );
+  const [settings] = Object.entries(contents).find(([target]) => target.endsWith('.conf'));
+  const [definitions] = Object.entries(contents).find(([target]) => target.endsWith('.json'));
+  const there = file('definitions.json', contents[definitions]);
+  const conf = file('rabbitmq.conf', contents[settings].replace(definitions, there));
+  const own = {
+    PATH: process.env.PATH,
+    HOME: home,
+    LANG: 'C.UTF-8',
+    RABBITMQ_NODENAME: 'rabbit@localhost',
+    RABBITMQ_CONFIG_FILE: conf,
+    RABBITMQ_CONF_ENV_FILE: '/dev/null',
+    RABBITMQ_MNESIA_BASE: join(home, 'mnesia'),
+    RABBITMQ_LOG_BASE: join(home, 'log'),
+    RABBITMQ_ENABLED_PLUGINS_FILE: file('enabled_plugins', '[].'),
+    RABBITMQ_PID_FILE: join(home, 'pid'),
+  };
+  const bin = '/usr/lib/rabbitmq/bin';
+  const rabbitmq = start('rabbitmq', [...as('rabbitmq'), join(bin, 'rabbitmq-server')], { env: own, cwd: home });
+  const [, ...check] = compose.services.rabbitmq.healthcheck.test;
+  const args = [...as('rabbitmq').slice(1), join(bin, check[0]), ...check.slice(1)];
+  await until(rabbitmq, () => spawnSync('setpriv', args, { env: own, cwd: home }).status === 0);
+}
+
+/** Mounts what stands for the container's file system; everything but volumes and tmpfs is read-only at the end. */
+function mountRoot(name, { volumes = [], tmpfs = [] }) {
+  const root = folder(join(work, 'roots', name));
+  const mount = (...args) => command('mount', args);
+  mount('-t', 'tmpfs', '-o', 'mode=0755', 'tmpfs', root);
+  const bind = (source, target) => {
+    mkdirSync(join(root, target), { recursive: true });
+    mount('--bind', source, join(root, target));
+  };
+  const image = join(work, 'images', name);
+  for (const path of ['/usr', '/dev', '/proc']) bind(path, path);
+  bind(join(process.execPath, '..'), '/opt/node');
+  bind(join(image, 'srv'), '/srv');
+  for (const path of ['/usr', '/opt/node', '/srv']) mount('-o', 'remount,bind,ro', join(root, path));
+  for (const path of ['bin', 'lib', 'lib64'])
+    if (existsSync(`/${path}`)) command('ln', ['-s', `usr/${path}`, join(root, path)]);
+  mkdirSync(join(root, 'etc'));
+  writeFileSync(join(root, 'etc/passwd'), `node:x:${NODE_USER}:${NODE_USER}::/home/node:/bin/sh\n`);
+  writeFileSync(join(root, 'etc/hosts'), `127.0.0.1 localhost ${Object.keys(compose.services).join(' ')}\n`);
+  for (const [volume, path] of volumes.map((each) => each.split(':'))) {
+    const { uid, gid, mode } = statSync(join(image, path));
+    const own = folder(join(work, 'volumes', volume), 'root', mode & 0o777);
+    chownSync(own, uid, gid);
+    bind(own, path);
+  }
+  for (const [path, options] of tmpfs.map((each) => each.split(':'))) {
+    mkdirSync(join(root, path), { recursive: true });
+    mount('-t', 'tmpfs', '-o', options, 'tmpfs', join(root, path));
+  }
+  mount('-o', 'remount,ro', root);
+  return root;
+}
+
+/** How a container runs a command: nothing of this process's environment, rights or files goes along. */
+function inContainer(name, args) {
+  const instructions = instructionsOf(stages, name);
+  const { rest: workdir } = instructions.find(({ keyword }) => keyword === 'WORKDIR');
+  const imageEnv = instructions.filter(({ keyword }) => keyword === 'ENV').map(({ rest }) => rest);
+  const own = Object.entries(compose.services[name].environment).map(([setting, value]) => `${setting}=${value}`);
+  const rights = ['--no-new-privs', '--bounding-set=-all', '--inh-caps=-all', '--clear-groups'];
+  return [
+    ...['chroot', join(work, 'roots', name), 'setpriv', `--reuid=${NODE_USER}`, `--regid=${NODE_USER}`, ...rights],
+    ...['env', '--ignore-environment', `--chdir=${workdir}`, 'PATH=/opt/node:/usr/bin', ...imageEnv, ...own, ...args],
+  ];
+}
+
+function ask(name, args) {
+  const [program, ...rest] = inContainer(name, args);
+  return spawnSync(program, rest, { encoding: 'utf8' });
+}
+
+async function startService(name) {
+  mountRoot(name, compose.services[name]);
+  const of = (wanted) => commandOf(instructionsOf(stages, name).find(({ keyword }) => keyword === wanted));
+  const service = start(name, inContainer(name, of('CMD')));
+  await until(service, () => ask(name, of('HEALTHCHECK')).status === 0);
+}
+
+/** Statements of somebody who has taken a service over; each must be refused with these words. */
+function expectRefusals() {
+  const query = (sql) => `import pg from 'pg';
+    const client = new pg.Client({ connectionString: process.env.DATABASE_URL });
+    await client.connect(); await client.query(${JSON.stringify(sql)}); await client.end();`;
+  const amqp = (call) => `import { connect } from 'amqplib';
+    const channel = await (await connect(process.env.AMQP_URL)).createConfirmChannel();
+    await channel.${call}; if (${call.startsWith('publish')}) await channel.waitForConfirms(); process.exit(0);`;
+  const refusals = [
+    ['gateway', query('SELECT FROM catalog.index'), 'permission denied'],
+    ['gateway', query('CREATE SCHEMA another'), 'permission denied'],
+    ['gateway', query('CREATE TEMP TABLE another (a int)'), 'permission denied'],
+    ['index-service', query('SELECT FROM jobs.job'), 'permission denied'],
+    ['index-service', query('CREATE TABLE public.another (a int)'), 'permission denied'],
+    ['transfer-worker', `import 'pg';`, 'ERR_MODULE_NOT_FOUND'],
+    ['transfer-worker', `import 'typeorm';`, 'ERR_MODULE_NOT_FOUND'],
+    ['gateway', `import 'unzipper';`, 'ERR_MODULE_NOT_FOUND'],
+    ['transfer-worker', amqp(`assertQueue('tidemark.another')`), 'ACCESS_REFUSED'],
+    ['transfer-worker', amqp(`deleteQueue('tidemark.jobs.backup')`), 'ACCESS_REFUSED'],
+    ['transfer-worker', amqp(`consume('tidemark.reports', () => {})`), 'ACCESS_REFUSED'],
+    ['transfer-worker', amqp(`publish('tidemark.jobs', 'backup', Buffer.from('{}'))`), 'ACCESS_REFUSED'],
+    ['transfer-worker', amqp(`publish('tidemark.events', 'job', Buffer.from('{}'))`), 'ACCESS_REFUSED'],
+    ['transfer-worker', amqp(`publish('', 'tidemark.reports', Buffer.from('{}'))`), 'ACCESS_REFUSED'],
+    ['gateway', amqp(`assertQueue('another')`), 'ACCESS_REFUSED'],
+    ['gateway', `import { writeFileSync } from 'node:fs'; writeFileSync('apps/x', '');`, 'EROFS'],
+  ];
+  for (const [name, script, words] of refusals) {
+    const { status, stderr } = ask(name, ['node', '--input-type=module', '-e', script]);
+    if (status === 0 || !stderr.includes(words)) throw new Error(`${name} may do ${script}: ${stderr}`);
+  }
+  tell(`${refusals.length} things that no service may do are refused`);
+}
+
+async function call(method, path, { body, headers = {}, status }) {
+  const token = compose.services.gateway.environment.TIDEMARK_API_TOKENS?.split(':').at(-1);
+  const answer = await fetch(`http://127.0.0.1:8000${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': 'application/json' }), ...headers },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+  const text = await answer.text();
+  if (answer.status !== status) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+  return text === '' ? undefined : JSON.parse(text);
+}
+
+async function job(kind) {
+  const body = {
+    kind: `com:vmware:xenon:services:common:ServiceHostManagementService:${kind}`,
+    destination: 'file:/var/backup/rehearsal.zip',
+  };
+  const done = await call('PATCH', '/core/management', { body, headers: { prefer: 'wait=60' }, status: 200 });
+  if (done.state !== 'SUCCEEDED') throw new Error(`${kind}: ${JSON.stringify(done)}`);
+  tell(`${kind} ${done.state}`);
+}
+
+async function backUpAndRestore() {
+  await call('POST', '/notes', { body: { documentSelfLink: 'first', text: 'hello' }, status: 201 });
+  await job('BackupRequest');
+  await call('PUT', '/notes/first', { body: { text: 'changed' }, status: 200 });
+  await job('RestoreRequest');
+  const { text } = await call('GET', '/notes/first', { status: 200 });
+  if (text !== 'hello') throw new Error(`restored to ${text}`);
+  const inBackups = ask('gateway', ['ls', '/var/backup']).stdout;
+  if (inBackups !== '') throw new Error(`the gateway sees ${inBackups}`);
+}
+
+/** Peak of resident memory against the limit in the compose file. */
+function tellMemory(name, { pid }) {
+  const peak = Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
+  const limit = parseInt(compose.services[name].mem_limit, 10);
+  if (peak > limit / 2) throw new Error(`${name} took ${peak} MB of ${limit}`);
+  tell(`${name} took ${peak.toFixed(0)} MB of ${limit} MB`);
+}
+
+async function stop({ name, child, exited }) {
+  const started = performance.now();
+  child.kill('SIGTERM');
+  const end = await exited;
+  if (end !== 0) throw new Error(`${name} ended with ${end} after SIGTERM`);
+  tell(`${name} ended ${((performance.now() - started) / 1000).toFixed(1)} s after SIGTERM`);
+}
+
+try {
+  command('ip', ['link', 'set', 'lo', 'up']);
+  chmodSync(work, 0o755);
+  await Promise.all([startPostgres(), startRabbitMq()]);
+  const services = ['index-service', 'gateway', 'transfer-worker'];
+  for (const name of services) await startService(name);
+  await backUpAndRestore();
+  expectRefusals();
+  const ours = running.filter(({ name }) => services.includes(name)).toReversed();
+  for (const { name, child } of ours) tellMemory(name, child);
+  for (const service of ours) await stop(service);
+} catch (error) {
+  console.error(`FAILED  ${error.message}`);
+  for (const { name, log } of running) console.error(`--- ${name}\n${readFileSync(log, 'utf8').slice(-3000)}`);
+  process.exitCode = 1;
+} finally {
+  for (const { child } of running) child.kill('SIGKILL');
+}
