@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 
 import { findCommand, pickEnvironment } from '../host/commands.js';
 import type { Program } from '../keeper/program.js';
-import type { ContainerEngine } from './programs.js';
+import type { ContainerEngine } from './broker-programs.js';
 import { ADMINISTRATOR, type Identity } from './place.js';
 
 const IMAGE = 'rabbitmq:4.2-alpine';

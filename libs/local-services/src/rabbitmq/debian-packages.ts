@@ -10,7 +10,7 @@ import { cacheFolders } from '../host/folders.js';
 import { isWhole, writeManifest } from '../host/manifest.js';
 import { keepPrograms } from '../host/program-cache.js';
 import type { Building } from '../host/whole-folder.js';
-import type { NodePrograms } from './programs.js';
+import type { NodePrograms } from './broker-programs.js';
 
 const NEEDED = ['apt-get', 'apt-cache', 'dpkg-deb'];
 const PATH = '/usr/bin:/bin';

@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 
 import { findCommand, pathFolders } from '../host/commands.js';
-import type { NodePrograms } from './programs.js';
+import type { NodePrograms } from './broker-programs.js';
 
 /** Where Debian and RPM keep the scripts themselves; theirs in the PATH insist on being the system's own broker. */
 const PACKAGED = '/usr/lib/rabbitmq/bin';

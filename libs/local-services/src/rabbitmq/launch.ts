@@ -14,7 +14,7 @@ import type { Program } from '../keeper/program.js';
 import { containerProgram } from './container-engine.js';
 import { nodeFolder, readIdentity, serverLog, stateFolder, type BrokerPlace, type Identity } from './place.js';
 import { endBroker, endingOf, writeProcesses } from './processes.js';
-import type { NodePrograms } from './programs.js';
+import type { NodePrograms } from './broker-programs.js';
 
 export interface LaunchOptions {
   /** 0: any that is free. */

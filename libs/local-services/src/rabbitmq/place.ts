@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { ServerUser } from '../host/server-user.js';
-import type { BrokerPrograms } from './programs.js';
+import type { BrokerPrograms } from './broker-programs.js';
 
 /**
  * Where a broker lies, and who runs it with what: `<folder>/node/{identity.json,state}`, `<folder>/processes.json`,

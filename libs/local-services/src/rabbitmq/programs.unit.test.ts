@@ -4,7 +4,8 @@ import { silentLogger as log } from '@tidemark/platform';
 import { NoRabbitMqError } from '../errors.js';
 import { containerProgram } from './container-engine.js';
 import { wantedPackages } from './debian-packages.js';
-import { findBrokerPrograms, type NodePrograms } from './programs.js';
+import type { NodePrograms } from './broker-programs.js';
+import { findBrokerPrograms } from './programs.js';
 
 const programs: NodePrograms = { kind: 'node', server: '/x/rabbitmq-server', epmd: '/x/epmd', path: '/x', from: 'x' };
 

@@ -8,12 +8,13 @@ import { KeptProgram } from '../host/kept-program.js';
 import { findOwner, findUser, type ServerUser } from '../host/server-user.js';
 import { Keeper } from '../keeper/keeper.js';
 import { askRabbitMq } from './ask-rabbitmq.js';
+import type { BrokerPrograms } from './broker-programs.js';
 import { launchBroker } from './launch.js';
 import type { LocalRabbitMq } from './local-rabbitmq.js';
 import { makeNode } from './make-node.js';
 import { brokerUrl, nodeFolder, serverLog, stateFolder, type BrokerPlace } from './place.js';
 import { endBroker, freeFolder } from './processes.js';
-import { findBrokerPrograms, type BrokerPrograms } from './programs.js';
+import { findBrokerPrograms } from './programs.js';
 
 export interface RabbitMqOptions {
   /** Made if it is not there; the queues live in it, but for a broker in a container. */
