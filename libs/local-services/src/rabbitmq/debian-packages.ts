@@ -57,7 +57,7 @@ async function build({ folder, keeper }: Building): Promise<void> {
   for (const file of await readdir(packages)) await run('dpkg-deb', '--extract', file, folder);
   await rm(apt, { recursive: true });
   await rm(join(folder, 'usr/share'), { recursive: true });
-  await makeRelocatable(join(folder, 'usr/lib/erlang/bin/erl'));
+  await makeRelocatable(join(folder, 'usr/lib/erlang'));
   await writeManifest(folder, await filesBelow(folder));
 }
 
@@ -106,11 +106,15 @@ async function runIn(folder: string, keeper: Building['keeper'], command: readon
   return await readFile(output, 'utf8');
 }
 
-/** The script knows Erlang only at the place where the package would have installed it. */
-async function makeRelocatable(erl: string): Promise<void> {
-  const script = await readFile(erl, 'utf8');
-  const own = 'ROOTDIR="$(dirname "$(dirname "$(readlink -f "$0")")")"';
-  await writeFile(erl, script.replaceAll('ROOTDIR=/usr/lib/erlang', own));
+/** The scripts know Erlang only at the place where the package would have installed it. */
+async function makeRelocatable(erlang: string): Promise<void> {
+  const runtimes = (await readdir(erlang)).filter((name) => name.startsWith('erts-'));
+  for (const below of ['.', ...runtimes]) {
+    const erl = join(erlang, below, 'bin', 'erl');
+    const up = below === '.' ? '..' : '../..';
+    const own = `ROOTDIR="$(cd "$(dirname "$(readlink -f "$0")")/${up}" && pwd)"`;
+    await writeFile(erl, (await readFile(erl, 'utf8')).replaceAll('ROOTDIR=/usr/lib/erlang', own));
+  }
 }
 
 async function filesBelow(folder: string): Promise<string[]> {
