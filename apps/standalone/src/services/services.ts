@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 
+import { newGrantKeys } from '@tidemark/contracts';
 import { findRabbitMq, LocalServiceError, startRabbitMq } from '@tidemark/local-services';
 import type { OnStop } from '@tidemark/nest';
 import { ConfigError, ensureFolder, type Environment, type Logger } from '@tidemark/platform';
@@ -40,17 +41,24 @@ export async function startServices(settings: ServicesSettings, context: Context
   const start = (name: string, own: Environment): Promise<ServiceProcess> =>
     startService({ name, settings: { ...common, ...own }, onStop: context.onStop });
 
-  const index = await start('index-service', { PORT: String(ports.index), DATABASE_URL: databaseUrl });
+  const keys = newGrantKeys();
+  const index = await start('index-service', {
+    PORT: String(ports.index),
+    DATABASE_URL: databaseUrl,
+    TIDEMARK_GRANT_KEY: keys.publicKey,
+  });
   const gateway = await start('gateway', {
     HOST: settings.HOST,
     PORT: String(ports.gateway),
     DATABASE_URL: databaseUrl,
     TIDEMARK_INDEX_URL: indexUrl,
     TIDEMARK_INTERNAL_PORT: String(ports.internal),
+    TIDEMARK_GRANT_KEY: keys.privateKey,
   });
   const worker = await start('transfer-worker', {
     PORT: String(ports.worker),
     DATABASE_URL: '',
+    TIDEMARK_GRANT_KEY: '',
     TIDEMARK_GATEWAY_URL: gatewayUrl,
     TIDEMARK_SPOOL: join(settings.TIDEMARK_HOME, 'spool'),
   });
