@@ -19,8 +19,9 @@ const withServices = {
 export default {
   /** A limit for what hangs, not a measure: processes and databases are started, two or more at a time. */
   testTimeout: 30_000,
-  /** Most tests wait for a server or a disk half of their time. */
-  maxWorkers: '100%',
+  /** One worker on two cores: the servers that are tested need the other. A worker that has grown is replaced. */
+  maxWorkers: '50%',
+  workerIdleMemoryLimit: '1GB',
   reporters: ['default', '<rootDir>/scripts/test-reporter.mjs'],
   projects: [project('unit'), project('int', withServices), project('e2e', withServices)],
 };

@@ -17,6 +17,8 @@ export interface ConstantRate<T> {
 }
 
 const TICK_MILLIS = 5;
+/** Connections of the crowd: a call that finds none free waits, and that counts as its time. */
+const MAX_UNDER_WAY = 64;
 
 export function callAtRate<T>(perSecond: number, call: (number: number) => Promise<T>): ConstantRate<T> {
   const calls: Call<T>[] = [];
@@ -24,15 +26,21 @@ export function callAtRate<T>(perSecond: number, call: (number: number) => Promi
   const waiting: { from: number; count: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
   const failures: unknown[] = [];
   const start = performance.now();
+  const due: number[] = [];
+  let made = 0;
   let begun = 0;
 
-  const begin = (began: number): void => {
+  const beginNext = (): void => {
+    if (underWay.size >= MAX_UNDER_WAY) return;
+    const began = due.shift();
+    if (began === undefined) return;
     const run = call(begun++)
       .then((answer) => void calls.push({ began, ended: performance.now(), answer }))
       .catch((error: unknown) => void failures.push(error))
       .finally(() => {
         underWay.delete(run);
         tell();
+        beginNext();
       });
     underWay.add(run);
   };
@@ -43,7 +51,11 @@ export function callAtRate<T>(perSecond: number, call: (number: number) => Promi
     }
   };
   const timer = setInterval(() => {
-    for (let due = start + (begun * 1000) / perSecond; due <= performance.now(); due += 1000 / perSecond) begin(due);
+    for (let at = start + (made * 1000) / perSecond; at <= performance.now(); at += 1000 / perSecond) {
+      made++;
+      due.push(at);
+      beginNext();
+    }
   }, TICK_MILLIS);
 
   return {
@@ -54,7 +66,7 @@ export function callAtRate<T>(perSecond: number, call: (number: number) => Promi
       }),
     stop: async () => {
       clearInterval(timer);
-      await Promise.all(underWay);
+      while (underWay.size > 0) await Promise.all(underWay);
       if (failures.length > 0) throw failures[0];
     },
   };

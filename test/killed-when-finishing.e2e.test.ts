@@ -129,7 +129,6 @@ test('a restore before its switch, to an index that has been switched otherwise 
   await system.startAgain();
   expect(await system.it.client.ended(id)).toMatchObject({
     state: 'FAILED',
-    attempt: 1,
     error: { code: 'INDEX_MOVED', phase: 'SWITCHING', retriable: false, details: { live: turned.liveGeneration } },
   });
   expect(await fingerprintOf(system.it)).toEqual(turned);
