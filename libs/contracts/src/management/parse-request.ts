@@ -107,8 +107,9 @@ function optionalString(fields: Fields, name: string): string | undefined {
 
 /** What may stand in an Authorization header; an empty one is none. */
 function bearerIn(fields: Fields): string | undefined {
-  const bearer = optionalString(fields, 'bearer') || undefined;
-  if (bearer === undefined || /^[\x21-\x7e]{1,8192}$/.test(bearer)) return bearer;
+  const bearer = optionalString(fields, 'bearer');
+  if (bearer === undefined || bearer === '') return undefined;
+  if (/^[\x21-\x7e]{1,8192}$/.test(bearer)) return bearer;
   throw new ParameterInvalidError('bearer', 'must be 1 to 8192 printable ASCII characters without blanks');
 }
 
