@@ -46,7 +46,8 @@ function apiTokenOf(entry: string): ApiToken | undefined {
 /** Whose token it is. Takes as long for any token, whatever it has in common with a right one. */
 export function callerWith(token: string, tokens: readonly ApiToken[]): Caller | undefined {
   const hash = hashOf(token);
-  return tokens.filter((known) => timingSafeEqual(known.hash, hash))[0];
+  const [caller] = tokens.filter((known) => timingSafeEqual(known.hash, hash));
+  return caller;
 }
 
 export function mayAct(role: Role, wanted: Role): boolean {

@@ -10,7 +10,7 @@ import { FailedAttempts } from './failed-attempts.js';
 /** Every caller where there are no tokens. */
 const ANYBODY: Caller = { name: 'anonymous', role: 'operator' };
 
-export class RoleWantedError extends TidemarkError {
+class RoleWantedError extends TidemarkError {
   readonly code = 'FORBIDDEN';
   constructor({ name, role }: Caller, wanted: Role) {
     super(`this wants the role ${wanted}; the token of ${name} has the role ${role}`, { details: { wanted, role } });
