@@ -19,6 +19,8 @@ const withServices = {
 export default {
   /** A limit for what hangs, not a measure: processes and databases are started, two or more at a time. */
   testTimeout: 30_000,
+  /** Most tests wait for a server or a disk half of their time. */
+  maxWorkers: '100%',
   reporters: ['default', '<rootDir>/scripts/test-reporter.mjs'],
   projects: [project('unit'), project('int', withServices), project('e2e', withServices)],
 };

@@ -10,12 +10,18 @@ const ROOT = resolve(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(resolve(ROOT, file), 'utf8');
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
 
-test('npm start runs the service with the flags that every service runs with', () => {
-  const [, flags] = / node (.*) apps\/standalone\/dist\/main\.js$/.exec(scripts.start ?? '') ?? [];
-  expect(flags).toBe(SERVICE_NODE_FLAGS.join(' '));
-  expect(read('docs/adr/0006-services-run-with-a-bounded-heap.md')).toContain(
-    `\`${String(flags)}\` (\`SERVICE_NODE_FLAGS\`)`,
-  );
+test.each(['standalone', 'gateway', 'index-service', 'transfer-worker'])(
+  '%s is started with the flags of every service',
+  (app) => {
+    const script = scripts[app === 'standalone' ? 'start' : `start:${app}`] ?? '';
+    const [, flags, started] = / node (.*) apps\/([\w-]+)\/dist\/main\.js$/.exec(script) ?? [];
+    expect([flags, started]).toEqual([SERVICE_NODE_FLAGS.join(' '), app]);
+  },
+);
+
+test('the decision for these flags names them', () => {
+  const adr = read('docs/adr/0006-services-run-with-a-bounded-heap.md');
+  expect(adr).toContain(`\`${SERVICE_NODE_FLAGS.join(' ')}\` (\`SERVICE_NODE_FLAGS\`)`);
 });
 
 test.each(['README.md', 'ARCHITECTURE.md', 'apps/standalone/README.md', '.ci/run'])(

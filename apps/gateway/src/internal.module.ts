@@ -6,13 +6,15 @@ import { HealthModule, MessagingModule, OriginForeignError } from '@tidemark/nes
 import type { Registry } from '@tidemark/platform';
 
 import { AttemptsController } from './attempts/attempts.controller.js';
-import { ReportsController } from './attempts/reports.controller.js';
+import { ReportsController } from './queues/reports.controller.js';
+import { RequestsController } from './queues/requests.controller.js';
 import { PARTS, type GatewayParts } from './tokens.js';
 
 /** Reports handled at the same time; each is a statement or two. */
 const REPORTS = { concurrency: 4, prefetch: 16 };
+const REQUESTS = { concurrency: 2 };
 
-/** The internal port and the queue of reports: everything that workers say. */
+/** The internal port and the queues: everything that workers say, and what is asked for by message. */
 @Module({})
 export class InternalModule {
   static register(parts: GatewayParts, metrics: Registry): DynamicModule {
@@ -20,9 +22,9 @@ export class InternalModule {
       module: InternalModule,
       imports: [
         HealthModule.register({ metrics, log: parts.log, checks: {} }),
-        MessagingModule.register(parts.messaging, { 'tidemark.reports': REPORTS }),
+        MessagingModule.register(parts.messaging, { 'tidemark.reports': REPORTS, 'tidemark.requests': REQUESTS }),
       ],
-      controllers: [AttemptsController, ReportsController],
+      controllers: [AttemptsController, ReportsController, RequestsController],
       providers: [{ provide: PARTS, useValue: parts }],
     };
   }

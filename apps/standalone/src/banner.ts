@@ -4,8 +4,8 @@ import { prepareRoots } from '@tidemark/destinations';
 
 import type { StandaloneSettings } from './config.js';
 
-/** What a person reads when standalone is ready: where it is, where things lie, and what to try first. */
-export async function banner(url: string, settings: StandaloneSettings): Promise<string> {
+/** What a person reads when standalone is ready: where it is, where things lie, what `more` there is, what to try first. */
+export async function banner(url: string, settings: StandaloneSettings, more: readonly string[] = []): Promise<string> {
   const roots = await prepareRoots(settings.TIDEMARK_FILE_ROOTS);
   const usable = roots.filter(({ complaint }) => complaint === undefined).map(({ root }) => root);
   const complaints = roots.flatMap(({ complaint }) => (complaint === undefined ? [] : [`  ${complaint}`]));
@@ -17,6 +17,7 @@ export async function banner(url: string, settings: StandaloneSettings): Promise
     `  documents  ${settings.DATABASE_URL === undefined ? settings.TIDEMARK_HOME : 'the database of DATABASE_URL'}`,
     `  archives   ${usable.join(', ')}`,
     ...complaints,
+    ...(more.length > 0 ? ['', ...more.map((line) => `  ${line}`)] : []),
     '',
     '  Put a document in, back up, and look at the job:',
     ...(hasTokens ? ["  (each call with -H 'Authorization: Bearer <token>', one of TIDEMARK_API_TOKENS)"] : []),

@@ -1,20 +1,33 @@
 import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { createServer, type AddressInfo } from 'node:net';
 
 import { PortInUseError } from '@tidemark/nest';
 import { ConfigError } from '@tidemark/platform';
 
-/** Throws {@link PortInUseError} or ConfigError before anything is started that would have to be stopped again. */
-export async function checkPortFree({ host, port }: { host: string; port: number }): Promise<void> {
+/**
+ * The port, or for 0 one that is free. Throws {@link PortInUseError} or ConfigError, with the name of the setting, before
+ * anything is started that would have to be stopped again.
+ */
+export async function findPort({
+  host,
+  port,
+  setting,
+}: {
+  host: string;
+  port: number;
+  setting: string;
+}): Promise<number> {
   const server = createServer();
   try {
     server.listen({ host, port });
     await once(server, 'listening');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
-    if (code === 'EADDRINUSE') throw new PortInUseError(port, 'PORT', error);
-    throw new ConfigError(`HOST, PORT: ${message}`, { cause: error });
+    if (code === 'EADDRINUSE') throw new PortInUseError(port, setting, error);
+    throw new ConfigError(`HOST, ${setting}: ${message}`, { cause: error });
   }
+  const found = (server.address() as AddressInfo).port;
   server.close();
   await once(server, 'close');
+  return found;
 }

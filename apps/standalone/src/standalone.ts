@@ -10,7 +10,7 @@ import { startTransferWorker, transferWorkerSettings } from '@tidemark/transfer-
 
 import type { StandaloneSettings } from './config.js';
 import { provideDatabase } from './database.js';
-import { checkPortFree } from './port-check.js';
+import { findPort } from './port-check.js';
 import { provideSecretKey } from './secret-key.js';
 
 export interface Standalone {
@@ -25,7 +25,7 @@ export async function startStandalone(
   settings: StandaloneSettings,
   { log, onStop }: { log: Logger; onStop: OnStop },
 ): Promise<Standalone> {
-  await checkPortFree({ host: settings.HOST, port: settings.PORT });
+  await findPort({ host: settings.HOST, port: settings.PORT, setting: 'PORT' });
   const databaseUrl = await provideDatabase(settings, { log, onStop }).catch(throwNaming(settings));
   await ensureFolder(settings.TIDEMARK_HOME).catch(throwNaming(settings));
   const secretKey =
@@ -66,7 +66,7 @@ export async function startStandalone(
 }
 
 /** A system error on the way to the home folder, or in it, is told with the name of the setting. */
-function throwNaming({ TIDEMARK_HOME: home }: StandaloneSettings): (error: unknown) => never {
+export function throwNaming({ TIDEMARK_HOME: home }: StandaloneSettings): (error: unknown) => never {
   return (error) => {
     const { path, message } = error as NodeJS.ErrnoException;
     const isOfHome = path !== undefined && (path.startsWith(home) || home.startsWith(path));

@@ -47,6 +47,8 @@ export interface DocumentIndexOptions {
 }
 
 const INDEX_NAME = 'document-index';
+/** At once, on however many cores: each holds up to two batches in memory. */
+const BULK_WRITES = 2;
 
 export async function openDocumentIndex(options: DocumentIndexOptions): Promise<DocumentIndex> {
   const { databaseUrl, parallelism, log } = options;
@@ -62,8 +64,7 @@ export async function openDocumentIndex(options: DocumentIndexOptions): Promise<
     log,
     ...(options.idleMillis ? { idleMillis: options.idleMillis } : {}),
   };
-  // Each bulk write holds up to two batches in memory, so there are not more of them at once than it can take.
-  const bulkSlots = new Slots(parallelism);
+  const bulkSlots = new Slots(Math.min(parallelism, BULK_WRITES));
   const reader = new DocumentReader(readers);
   const snapshots = new Snapshots(connections, sessionOptions);
   const staged = new StagedGenerations(connections, sessionOptions);

@@ -34,7 +34,7 @@ export class BinariesUnusableError extends LocalServiceError {
 /** None of the folders can keep the server's programs; one reason for each. */
 export class CacheUnusableError extends LocalServiceError {
   constructor(readonly reasons: readonly string[]) {
-    super(`no folder can keep PostgreSQL's programs; make one of them usable: ${reasons.join('; ')}`);
+    super(`no folder can keep a server's programs; make one of them usable: ${reasons.join('; ')}`);
   }
 }
 
@@ -86,7 +86,7 @@ export class FolderClosedError extends LocalServiceError {
     readonly user: string,
   ) {
     super(
-      `user ${user}, who runs PostgreSQL, cannot enter ${closed}: choose another folder than ${folder}, such as /var/lib/tidemark`,
+      `user ${user}, who runs the server, cannot enter ${closed}: choose another folder than ${folder}, such as /var/lib/tidemark`,
     );
   }
 }
@@ -174,5 +174,50 @@ export class ServerUnreachableError extends LocalServiceError {
     options?: ErrorOptions,
   ) {
     super(`no PostgreSQL answers at ${address}: ${reason}`, options);
+  }
+}
+
+/** There is no RabbitMQ on this machine and none can be had; one reason for each way that was tried. */
+export class NoRabbitMqError extends LocalServiceError {
+  constructor(readonly reasons: readonly string[]) {
+    super(`no RabbitMQ can be started here: install rabbitmq-server or give a URL (AMQP_URL); ${reasons.join('; ')}`);
+  }
+}
+
+/** Debian's packages of RabbitMQ could not be fetched or unpacked. */
+export class PackagesUnusableError extends LocalServiceError {
+  constructor(
+    readonly command: string,
+    readonly lastLines: readonly string[],
+  ) {
+    super(`${command} failed: ${lastLines.join(' | ')}`);
+  }
+}
+
+/** The broker ended before it was ready, for a reason that has no class of its own. */
+export class BrokerStartError extends LocalServiceError {
+  constructor(
+    readonly folder: string,
+    readonly lastLines: readonly string[],
+  ) {
+    super(`RabbitMQ on ${folder} ended before it was ready: ${lastLines.join(' | ')}`);
+  }
+}
+
+/** A broker answered and does not let us in. */
+export class BrokerRefusedError extends LocalServiceError {
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`RabbitMQ refused: ${reason}`, options);
+  }
+}
+
+/** Nobody answers at the address, or not as RabbitMQ would. */
+export class BrokerUnreachableError extends LocalServiceError {
+  constructor(
+    readonly address: string,
+    reason: string,
+    options?: ErrorOptions,
+  ) {
+    super(`no RabbitMQ answers at ${address}: ${reason}`, options);
   }
 }

@@ -1,6 +1,11 @@
 export * from './errors.js';
 export { dropAbandonedDatabases } from './postgres/abandoned-databases.js';
 export { findPostgres, type FoundPostgres } from './postgres/find-postgres.js';
-export type { LocalPostgres, ServerExit, ServerSettings } from './postgres/local-postgres.js';
+export type { ServerExit } from './host/kept-program.js';
+export type { LocalPostgres, ServerSettings } from './postgres/local-postgres.js';
 export { startPostgres, type PostgresOptions } from './postgres/start-postgres.js';
 export { temporaryPostgres } from './postgres/temporary-postgres.js';
+export { findRabbitMq, type FoundRabbitMq } from './rabbitmq/find-rabbitmq.js';
+export type { LocalRabbitMq } from './rabbitmq/local-rabbitmq.js';
+export { startRabbitMq, type RabbitMqOptions } from './rabbitmq/start-rabbitmq.js';
+export { temporaryRabbitMq } from './rabbitmq/temporary-rabbitmq.js';

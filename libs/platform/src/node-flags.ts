@@ -3,4 +3,4 @@
  * a service streams, so it needs little heap, and a small young generation keeps what it resides in flat.
  * The npm scripts repeat them; a test holds them together.
  */
-export const SERVICE_NODE_FLAGS = ['--max-semi-space-size=4', '--max-old-space-size=192'] as const;
+export const SERVICE_NODE_FLAGS = ['--max-semi-space-size=4', '--max-old-space-size=192', '--optimize-for-size'] as const;

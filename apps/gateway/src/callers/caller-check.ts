@@ -7,8 +7,8 @@ import type { Clock, Logger } from '@tidemark/platform';
 import { callerWith, mayAct, type ApiToken, type Caller, type Role } from './api-tokens.js';
 import { FailedAttempts } from './failed-attempts.js';
 
-/** Every caller where there are no tokens. */
-const ANYBODY: Caller = { name: 'anonymous', role: 'operator' };
+/** Every caller where there are no tokens, and over the queue. */
+export const ANYBODY: Caller = { name: 'anonymous', role: 'operator' };
 
 class RoleWantedError extends TidemarkError {
   readonly code = 'FORBIDDEN';

@@ -11,7 +11,12 @@ export function idempotencyKey(values: readonly string[] | undefined): string | 
   if (values === undefined) return undefined;
   const [key = ''] = values;
   if (values.length > 1) throw new ParameterInvalidError(HEADER, 'is given more than once');
-  if (!KEY.test(key)) throw new ParameterInvalidError(HEADER, 'must be 1 to 200 printable ASCII characters');
+  return checkedKey(HEADER, key);
+}
+
+/** `name` is what the caller knows the key by. Throws ParameterInvalidError. */
+export function checkedKey(name: string, key: string): string {
+  if (!KEY.test(key)) throw new ParameterInvalidError(name, 'must be 1 to 200 printable ASCII characters');
   return key;
 }
 

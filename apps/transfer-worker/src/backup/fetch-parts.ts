@@ -13,6 +13,9 @@ export interface FetchOptions {
   readonly signal: AbortSignal;
 }
 
+/** Of all parts under way together: how many there are must not show in what a worker resides in. */
+const MEMORY_BYTES = 8 * 1024 * 1024;
+
 /** A broken part is asked for again: the snapshot still stands. */
 const AGAIN = {
   attempts: 3,
@@ -63,7 +66,7 @@ class PartFetcher {
 
   constructor(
     private readonly snapshot: SnapshotClient,
-    private readonly options: Pick<FetchOptions, 'spool' | 'signal'>,
+    private readonly options: FetchOptions,
   ) {}
 
   begin(range: Range): Promise<ReceivedPart> {
@@ -72,13 +75,9 @@ class PartFetcher {
   }
 
   fetch(range: Range): Promise<ReceivedPart> {
-    const { spool, signal } = this.options;
-    const name = `part-${this.#fetched++}`;
-    const received = retry(
-      AGAIN,
-      async () => receivePart(await this.snapshot.part(range, signal), { name, spool }),
-      signal,
-    );
+    const { spool, parallelism, signal } = this.options;
+    const kept = { name: `part-${this.#fetched++}`, spool, memoryBytes: MEMORY_BYTES / parallelism };
+    const received = retry(AGAIN, async () => receivePart(await this.snapshot.part(range, signal), kept), signal);
     const fetching: Promise<ReceivedPart> = received.then((part) => ({
       ...part,
       release: async () => {

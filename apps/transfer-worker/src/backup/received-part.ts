@@ -26,13 +26,17 @@ export interface ReceivedPart extends PackedPart {
   release(): Promise<void>;
 }
 
-/** What a part may take of memory; a larger one is kept in the spool. */
-const MEMORY_BYTES = 16 * 1024 * 1024;
+export interface ReceiveOptions {
+  readonly name: string;
+  readonly spool: Spool;
+  /** What the part may take of memory; a larger one is kept in the spool. */
+  readonly memoryBytes: number;
+}
 
 /** Receives a part to its end and compares it with what its sender says of it. */
 export async function receivePart(
   answer: PartAnswer,
-  { name, spool, memoryBytes = MEMORY_BYTES }: { name: string; spool: Spool; memoryBytes?: number },
+  { name, spool, memoryBytes }: ReceiveOptions,
 ): Promise<ReceivedPart> {
   const kept = new KeptBytes(name, spool, memoryBytes);
   try {

@@ -32,9 +32,9 @@ export class CheckedRows extends CheckingTransform {
     if (this.#rawBytes > this.expected.rawBytes) {
       throw this.#damaged(`it has more than its ${this.expected.rawBytes} bytes of rows`);
     }
-    for (const lines of this.#whole(chunk)) {
-      this.#check.check(lines);
-      this.push(lines);
+    for (const { block, pieces } of this.#whole(chunk)) {
+      this.#check.check(block);
+      for (const piece of pieces) this.push(piece);
     }
   }
 
@@ -49,7 +49,7 @@ export class CheckedRows extends CheckingTransform {
     }
   }
 
-  *#whole(chunk: Buffer): Generator<Buffer> {
+  *#whole(chunk: Buffer): ReturnType<WholeLines['add']> {
     try {
       yield* this.#lines.add(chunk);
     } catch (error) {

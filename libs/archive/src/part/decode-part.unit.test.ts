@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { finished, pipeline } from 'node:stream/promises';
 import { constants, zstdCompressSync } from 'node:zlib';
 
 import { describe, expect, test } from '@jest/globals';
@@ -43,16 +43,25 @@ async function damageOf(content: Buffer, facts: PartFacts): Promise<string> {
 }
 
 describe('decodePart', () => {
-  test('lets only whole lines through', async () => {
+  test('gives back the rows as they were, short ones and those longer than any chunk', async () => {
     const rows = Array.from({ length: 5000 }, (_, index) =>
-      row({ link: `/${index}`, body: `{"t":"${'é'.repeat(99)}"}` }),
+      row({ link: `/${index}`, body: `{"t":"${'é'.repeat(index % 1000 === 999 ? 400_000 : 99)}"}` }),
     );
     const { content, facts } = await packed(rows);
-    const pieces: Buffer[] = [];
-    for await (const piece of decodePart(readableOf(content), facts) as AsyncIterable<Buffer>) pieces.push(piece);
-    expect(pieces.length).toBeGreaterThan(2);
-    for (const piece of pieces) expect(piece.at(-1)).toBe(0x0a);
-    expect(Buffer.concat(pieces).equals(copyText(rows))).toBe(true);
+    const decoded = await bytesOf(decodePart(readableOf(content), facts));
+    expect(decoded.equals(copyText(rows))).toBe(true);
+  });
+
+  test.each([99, 700_000])('a line goes on only when all of it was found right: of %i characters', async (length) => {
+    const good = lineOf(row({ stamp: 5, body: `{"t":"${'x'.repeat(length)}"}` }));
+    const raw = good + good + good.replace('"}', '"]');
+    const content = compressed(raw);
+    const through: Buffer[] = [];
+    const decoded = decodePart(readableOf(content), factsFor(raw, content)).on('data', (piece: Buffer) => {
+      through.push(piece);
+    });
+    await expect(finished(decoded)).rejects.toThrow('line 3: it does not end with }');
+    expect((good + good).startsWith(Buffer.concat(through).toString())).toBe(true);
   });
 
   test('keeps an error for its reader that comes when all is unpacked and nobody reads yet', async () => {

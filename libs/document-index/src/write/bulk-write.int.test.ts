@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
@@ -65,6 +67,22 @@ describe('bulk write', () => {
     await it.index.writeLines(linesOf(large));
     expect((await history('/large/7'))[0]!.stamp).toBe((await history('/large/0'))[0]!.stamp);
     expect((await history('/large/8'))[0]!.stamp).toBeGreaterThan((await history('/large/7'))[0]!.stamp);
+  });
+
+  test('over many batches, what is stored is what was sent', async () => {
+    const sizes = Array.from({ length: 60 }, (_, n) => (n % 3 === 0 ? 1_000_000 - n : 10_000 + 97 * n));
+    const texts = sizes.map((size, n) => String.fromCharCode(97 + (n % 26)).repeat(size));
+    await it.index.writeLines(linesOf(texts.map((text, n) => line(`/sent/${n}`, { text }))));
+    const { live } = await it.index.reader.pointer();
+    const { rows } = await it.pool.query<{ link: string; sum: string }>(
+      `SELECT link, md5(body::text) AS sum FROM index_${live}.document_version WHERE link LIKE '/sent/%'`,
+    );
+    const stored = Object.fromEntries(rows.map(({ link, sum }) => [link, sum]));
+    const sent = texts.map((text, n) => [
+      `/sent/${n}`,
+      createHash('md5').update(JSON.stringify({ text })).digest('hex'),
+    ]);
+    expect(stored).toEqual(Object.fromEntries(sent));
   });
 
   test('blank lines, a missing last line end and CRLF are fine; nothing at all too', async () => {

@@ -1,7 +1,9 @@
 import type { BulkResult } from '@tidemark/contracts';
 
 import { LineInvalidError } from '../errors.js';
+import { BatchMemory } from './batch-memory.js';
 import { isBlank, parseLine, reasonOf, splitLines } from './bulk-lines.js';
+import { lineTail } from './copy-lines.js';
 import { writeBatch, type BatchLine, type BatchResult } from './write-batch.js';
 import type { WriteContext } from './write-transaction.js';
 
@@ -24,7 +26,7 @@ export async function bulkWrite(
     signal?.throwIfAborted();
     number++;
     if (isBlank(text)) continue;
-    let line: BatchLine;
+    let line: ReturnType<typeof parseLine>;
     try {
       line = parseLine(text);
     } catch (error) {
@@ -41,15 +43,18 @@ export async function bulkWrite(
 class BatchWriter {
   #lines = new Map<string, BatchLine>();
   #bytes = 0;
+  /** Of the batch that is gathered, and of the one that is being written. */
+  #memory = new BatchMemory();
+  #writtenFrom = new BatchMemory();
   #writing: Promise<void> = Promise.resolve();
   #result: BulkResult = { accepted: 0, versions: 0, lastUpdateTimeMicros: null };
 
   constructor(private readonly context: WriteContext) {}
 
-  async add(line: BatchLine, bytes: number): Promise<void> {
+  async add({ link, document }: ReturnType<typeof parseLine>, bytes: number): Promise<void> {
     const full = this.#lines.size >= BATCH_LINES || this.#bytes + bytes > BATCH_BYTES;
-    if (this.#lines.size > 0 && (full || this.#lines.has(line.link))) await this.#flush();
-    this.#lines.set(line.link, line);
+    if (this.#lines.size > 0 && (full || this.#lines.has(link))) await this.#flush();
+    this.#lines.set(link, { link, tail: document.updateAction === 'DELETE' ? null : lineTail(document, this.#memory) });
     this.#bytes += bytes;
   }
 
@@ -67,6 +72,8 @@ class BatchWriter {
     this.#lines = new Map();
     this.#bytes = 0;
     if (lines.length === 0) return;
+    [this.#memory, this.#writtenFrom] = [this.#writtenFrom, this.#memory];
+    this.#memory.clear();
     this.#writing = writeBatch(this.context, lines).then((result) => this.#count(lines.length, result));
     // A failure is met at the next await of it; until then it is not an unhandled one.
     this.#writing.catch(() => undefined);

@@ -1,5 +1,6 @@
 import type { ParsedDocument } from '../json/document-json.js';
 import { copyField } from '../postgres/copy-text.js';
+import type { BatchMemory } from './batch-memory.js';
 
 /** A version that a bulk write adds; `tail` is of {@link lineTail}. */
 export interface CopiedVersion {
@@ -12,10 +13,10 @@ export interface CopiedVersion {
  * What a line of COPY text has behind its action: kind, expiration, body and the line end. Bytes and not text, so that
  * a batch waits for its turn outside the heap, where the collector does not carry it around.
  */
-export function lineTail({ kind, expirationTimeMicros, body }: ParsedDocument): Buffer {
+export function lineTail({ kind, expirationTimeMicros, body }: ParsedDocument, memory: BatchMemory): Buffer {
   const head = `${copyField(kind ?? null)}\t${copyField(expirationTimeMicros ?? null)}\t`;
   const text = copyField(body);
-  const tail = Buffer.allocUnsafe(Buffer.byteLength(head) + Buffer.byteLength(text) + 1);
+  const tail = memory.take(Buffer.byteLength(head) + Buffer.byteLength(text) + 1);
   const at = tail.write(head);
   tail[at + tail.write(text, at)] = LF;
   return tail;

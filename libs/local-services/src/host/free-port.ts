@@ -1,22 +1,42 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer, type AddressInfo, type Server } from 'node:net';
 
 import { PortForbiddenError, PortTakenError } from '../errors.js';
 import { codeOf } from './folders.js';
 
 /** A port of 127.0.0.1 that nobody listens on: `wanted`, or any for 0. Throws PortTakenError, PortForbiddenError. */
 export async function freePort(wanted: number): Promise<number> {
+  const server = await listen(wanted);
+  const { port } = server.address() as AddressInfo;
+  await close(server);
+  return port;
+}
+
+/** Ports as {@link freePort} finds one, no two the same. */
+export async function freePorts<T extends readonly number[]>(...wanted: T): Promise<{ [K in keyof T]: number }> {
+  const servers: Server[] = [];
+  try {
+    for (const port of wanted) servers.push(await listen(port));
+    return servers.map((server) => (server.address() as AddressInfo).port) as { [K in keyof T]: number };
+  } finally {
+    await Promise.all(servers.map(close));
+  }
+}
+
+async function listen(port: number): Promise<Server> {
   const server = createServer();
   try {
-    server.listen({ port: wanted, host: '127.0.0.1' });
+    server.listen({ port, host: '127.0.0.1' });
     await once(server, 'listening');
-    const { port } = server.address() as AddressInfo;
-    server.close();
-    await once(server, 'close');
-    return port;
+    return server;
   } catch (error) {
-    if (codeOf(error) === 'EADDRINUSE') throw new PortTakenError(wanted);
-    if (codeOf(error) === 'EACCES') throw new PortForbiddenError(wanted);
+    if (codeOf(error) === 'EADDRINUSE') throw new PortTakenError(port);
+    if (codeOf(error) === 'EACCES') throw new PortForbiddenError(port);
     throw error;
   }
+}
+
+async function close(server: Server): Promise<void> {
+  server.close();
+  await once(server, 'close');
 }

@@ -16,11 +16,16 @@ const PREFERRED = ['postgres', 'nobody'];
  * Throws {@link NoServerUserError}. Never makes a user.
  */
 export async function findServerUser(passwdFile?: string): Promise<ServerUser | undefined> {
+  const found = await findUser(PREFERRED, passwdFile);
+  if (!found && isRoot()) throw new NoServerUserError(PREFERRED);
+  return found;
+}
+
+/** As root the first of the named users that exists; else undefined, which is ourselves. */
+export async function findUser(names: readonly string[], passwdFile?: string): Promise<ServerUser | undefined> {
   if (!isRoot()) return undefined;
   const users = await usersOf(passwdFile);
-  const found = PREFERRED.map((name) => users.find((user) => user.name === name)).find((user) => user !== undefined);
-  if (!found) throw new NoServerUserError(PREFERRED);
-  return found;
+  return names.map((name) => users.find((user) => user.name === name)).find((user) => user !== undefined);
 }
 
 /** As root the owner of something that exists, so that it can go on as it began; else undefined, which is ourselves. */

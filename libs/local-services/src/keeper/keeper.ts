@@ -4,7 +4,7 @@ import { extname, join } from 'node:path';
 
 import { environment } from '@tidemark/platform';
 
-import type { KeeperReport } from './keeper-process.js';
+import type { KeeperReport, Order } from './keeper-process.js';
 import type { Program } from './program.js';
 
 /** How a program ended, nulls if nobody saw it; `keeperLost`: its keeper was killed, and the program may still run. */
@@ -20,12 +20,13 @@ export interface RunningProgram {
 }
 
 /**
- * Our side of a keeper process (see keeper-process.ts). It runs one program at a time; programs and folder go with us:
- * when we close it, when we end without closing it, and when we are killed.
+ * Our side of a keeper process (see keeper-process.ts). Its programs and folder go with us: when we close it, when we
+ * end without closing it, and when we are killed. The program that was run last is ended first.
  */
 export class Keeper {
   readonly #child: ChildProcess;
   readonly #gone: Promise<{ orderly: boolean }>;
+  #orders = 0;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
@@ -53,13 +54,17 @@ export class Keeper {
 
   /** Resolves when the program has been started; rejects with the system's code when it cannot be. */
   async run(program: Program): Promise<RunningProgram> {
+    const order: Order = { number: ++this.#orders, program };
+    const isOurs = (report: KeeperReport): boolean => 'number' in report && report.number === order.number;
     const exited = this.#report((report) =>
-      report.event === 'exited' ? { code: report.code, signal: report.signal, keeperLost: false } : undefined,
+      report.event === 'exited' && isOurs(report)
+        ? { code: report.code, signal: report.signal, keeperLost: false }
+        : undefined,
     ).catch((error: unknown) => ({ code: null, signal: null, keeperLost: error instanceof KeeperLostError }));
     const started = this.#report((report) =>
-      report.event === 'started' || report.event === 'failed' ? report : undefined,
+      (report.event === 'started' || report.event === 'failed') && isOurs(report) ? report : undefined,
     );
-    this.#child.send(program);
+    this.#child.send(order);
     const report = await started;
     if (report.event === 'started') return { pid: report.pid, exited };
     throw Object.assign(new Error(`cannot be started: ${report.code}`), { code: report.code });

@@ -3,11 +3,11 @@ import { chmod, chown, mkdir, open, readFile, rm, writeFile } from 'node:fs/prom
 import { dirname, join } from 'node:path';
 
 import { ClusterCreationError, ClusterVersionError, NamelessUserError } from '../errors.js';
+import { explain, lastLines, type Explanation } from '../host/explain.js';
 import { isThere } from '../host/folders.js';
 import type { ServerUser } from '../host/server-user.js';
 import { makeWhole, type Building } from '../host/whole-folder.js';
 import type { Program } from '../keeper/program.js';
-import { explain, lastLines, type Explanation } from './explain.js';
 import { clusterFolder, dataFolder, SUPERUSER, type ClusterPlace } from './place.js';
 import { PROGRAM_ENVIRONMENT } from './programs.js';
 

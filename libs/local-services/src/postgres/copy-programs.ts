@@ -1,15 +1,10 @@
-import { chmod, copyFile, constants, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, constants, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+
+import { writeManifest } from '../host/manifest.js';
 
 /** What a server never reads: static libraries and what extensions are compiled with. */
 const LEFT_OUT = /\.a$|\/(pkgconfig|pgxs)\//;
-const MANIFEST = 'manifest.json';
-
-interface Entry {
-  /** Relative to the copy. */
-  readonly path: string;
-  readonly bytes: number;
-}
 
 /**
  * Copies the programs of a platform package (its `native` folder) into `to`, with the links that npm cannot carry and
@@ -21,21 +16,7 @@ export async function copyPrograms(packageFolder: string, to: string): Promise<v
   await chmod(to, 0o755);
   const files = await copyFolder(native, to);
   const links = await makeLinks(packageFolder, to);
-  const entries = await Promise.all(
-    [...files, ...links].map(async (path): Promise<Entry> => ({ path, bytes: (await stat(join(to, path))).size })),
-  );
-  await writeFile(join(to, MANIFEST), JSON.stringify(entries), { mode: 0o644 });
-}
-
-/** Whether a copy is there and nothing of it is missing or shortened (cleaners of temporary folders do that). */
-export async function isWhole(copy: string): Promise<boolean> {
-  try {
-    const entries = JSON.parse(await readFile(join(copy, MANIFEST), 'utf8')) as Entry[];
-    const sizes = await Promise.all(entries.map(async ({ path }) => (await stat(join(copy, path))).size));
-    return entries.length > 0 && entries.every(({ bytes }, at) => sizes[at] === bytes);
-  } catch {
-    return false; // nothing there, or nothing that can be used: it is copied again
-  }
+  await writeManifest(to, [...files, ...links]);
 }
 
 async function copyFolder(from: string, to: string): Promise<string[]> {

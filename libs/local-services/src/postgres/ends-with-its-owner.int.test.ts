@@ -1,29 +1,22 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { silentLogger as log, sleep } from '@tidemark/platform';
+import { silentLogger as log } from '@tidemark/platform';
 
 import { FolderInUseError } from '../errors.js';
 import { isThere, temporaryFolder } from '../host/folders.js';
 import { isRunning } from '../host/processes.js';
 import { findServerUser } from '../host/server-user.js';
+import { contains, own, parentOf, spawnOwner } from '../owner.fixture.test.js';
 import { askPostgres } from './ask-postgres.js';
 import { startPostgres } from './start-postgres.js';
 import { temporaryPostgres } from './temporary-postgres.js';
 
 jest.setTimeout(60_000); // processes are started: on a busy machine that takes its time
 
-/** What an owner prints when its server is up. */
-interface Said {
-  readonly url: string;
-  readonly pid: number;
-}
-
-const LIB = join(import.meta.dirname, '..', '..');
 let folder: string;
 
 beforeAll(async () => {
@@ -130,56 +123,8 @@ describe('a server on a folder', () => {
   });
 });
 
-/** A process that owns the server which `expression` starts, until it is ended or its standard input is. */
-async function own(expression: string): Promise<{ owner: ChildProcess; said: Said; allGone: Promise<unknown> }> {
-  const { owner, allGone } = spawnOwner(expression);
-  const lines = createInterface({ input: owner.stdout! });
-  const [line] = (await once(lines, 'line')) as [string];
-  return { owner, said: JSON.parse(line) as Said, allGone };
-}
-
-/**
- * `allGone` resolves when the process and its keepers are: a keeper has its owner's standard error, which ends when
- * the last that has it does.
- */
-function spawnOwner(
-  expression: string,
-  changes: Record<string, string> = {},
-): { owner: ChildProcess; allGone: Promise<unknown> } {
-  const script = `
-    import { startPostgres, temporaryPostgres } from '@tidemark/local-services';
-    import { createLogger } from '@tidemark/platform';
-    const log = createLogger({ service: 'owner', level: 'warn' });
-    const { url, pid } = await ${expression};
-    console.log(JSON.stringify({ url, pid }));
-    process.stdin.resume();`;
-  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
-    cwd: LIB,
-    env: { ...process.env, ...changes },
-    stdio: 'pipe',
-  });
-  const allGone = once(owner, 'close');
-  owner.stderr.on('data', (chunk: Buffer) => process.stderr.write(chunk));
-  return { owner, allGone };
-}
-
 /** The folder that holds all of a server. */
 async function folderOf(url: string): Promise<string> {
   const rows = await askPostgres(url, 'SHOW data_directory');
   return dirname(dirname(rows[0]?.[0] ?? ''));
-}
-
-/** Resolves when a path below `above` is as wanted; whoever makes and removes paths there is another process. */
-async function contains(above: string, wanted: (path: string) => boolean): Promise<void> {
-  for (;;) {
-    const paths = await readdir(above, { recursive: true }).catch(() => []);
-    if (paths.some(wanted)) return;
-    await sleep(5);
-  }
-}
-
-async function parentOf(pid: number): Promise<number> {
-  const ps = spawn('ps', ['-o', 'ppid=', '-p', String(pid)], { stdio: ['ignore', 'pipe', 'inherit'] });
-  const [line] = (await once(ps.stdout, 'data')) as [Buffer];
-  return Number(line.toString());
 }

@@ -9,10 +9,10 @@ import {
   ServerStartError,
   type LocalServiceError,
 } from '../errors.js';
+import { explain, lastLines, sizeOf, type Explanation } from '../host/explain.js';
 import { freePort } from '../host/free-port.js';
 import type { Keeper, ProgramExit, RunningProgram } from '../keeper/keeper.js';
 import type { Program } from '../keeper/program.js';
-import { explain, lastLines, sizeOf, type Explanation } from './explain.js';
 import type { ServerSettings } from './local-postgres.js';
 import { dataFolder, serverLog, type ClusterPlace } from './place.js';
 import { endServer, OWNER_SETTING, POSTGRES_ENDING, readPostmaster } from './postmaster.js';

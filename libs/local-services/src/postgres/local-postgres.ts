@@ -1,16 +1,7 @@
+import type { ServerExit } from '../host/kept-program.js';
+
 /** Settings of the server by name, as in postgresql.conf. */
 export type ServerSettings = Readonly<Record<string, string | number>>;
-
-/** How a server ended. */
-export interface ServerExit {
-  /** Whether `stop` was called before. */
-  readonly expected: boolean;
-  /** Null if a signal ended it, or nobody saw it. */
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** The end of its log, if it was not expected. */
-  readonly lastLines: readonly string[];
-}
 
 /** A PostgreSQL server that belongs to this process and ends with it, however that ends. */
 export interface LocalPostgres {

@@ -2,12 +2,12 @@ import { realpath } from 'node:fs/promises';
 
 import type { Logger } from '@tidemark/platform';
 
+import { namingFolder } from '../host/explain.js';
 import { isThere, makeOpenFolder } from '../host/folders.js';
 import { findOwner, findServerUser, type ServerUser } from '../host/server-user.js';
 import { Keeper } from '../keeper/keeper.js';
 import { makeCluster } from './cluster.js';
-import { namingFolder } from './explain.js';
-import { KeptServer } from './kept-server.js';
+import { keepServer } from './kept-server.js';
 import { launchServer } from './launch.js';
 import type { LocalPostgres, ServerSettings } from './local-postgres.js';
 import { dataFolder, type ClusterPlace } from './place.js';
@@ -50,7 +50,7 @@ export async function startServer(
 ): Promise<LocalPostgres> {
   try {
     const launched = await launchServer(place, keeper, { port: 0, settings: {}, ...options });
-    const server = await KeptServer.greet(place, keeper, launched);
+    const server = await keepServer(place, keeper, launched);
     const { port, pid, version } = server;
     options.log.info({ folder: place.folder, port, pid, version }, 'PostgreSQL started');
     return server;

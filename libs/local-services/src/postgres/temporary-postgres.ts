@@ -2,11 +2,11 @@ import { randomBytes } from 'node:crypto';
 import { realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { namingFolder } from '../host/explain.js';
 import { makeOpenFolder, temporaryFolder } from '../host/folders.js';
 import { findServerUser } from '../host/server-user.js';
 import { Keeper } from '../keeper/keeper.js';
 import { makeCluster } from './cluster.js';
-import { namingFolder } from './explain.js';
 import type { LocalPostgres, ServerSettings } from './local-postgres.js';
 import { findPrograms } from './programs.js';
 import { startServer, type PostgresOptions } from './start-postgres.js';

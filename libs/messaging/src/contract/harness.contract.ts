@@ -77,7 +77,7 @@ export function hold(): { released: Promise<unknown>; release: () => void } {
   return { released: promise, release: () => resolve(undefined) };
 }
 
-export async function eventually<T>(look: () => Promise<T[]>, count: number): Promise<T[]> {
+export async function eventually<T>(look: () => Promise<readonly T[]>, count: number): Promise<readonly T[]> {
   for (let looks = 0; looks < 1000; looks++) {
     const found = await look();
     if (found.length >= count) return found;

@@ -8,9 +8,9 @@ import type { BrokerNames } from './names.js';
 import type { WatchedChannel } from './watched-channel.js';
 import { PUBLISH_HEADER } from './wire-message.js';
 
-/** What may be on its way to the broker at the same time; more is refused rather than held. */
-const MAX_UNCONFIRMED = 1000;
-const MAX_UNCONFIRMED_BYTES = 16 * 1024 * 1024;
+/** What may wait for the broker at the same time; more is refused rather than held. */
+const MAX_HELD = 1000;
+const MAX_HELD_BYTES = 16 * 1024 * 1024;
 
 export interface PublisherOptions {
   readonly channel: WatchedChannel<ConfirmChannel>;
@@ -24,8 +24,8 @@ export class ConfirmedPublisher {
   /** Ids of messages that the broker has sent back; their confirms follow. */
   readonly #returned = new Set<string>();
   #nextId = 0;
-  #unconfirmed = 0;
-  #unconfirmedBytes = 0;
+  #held = 0;
+  #heldBytes = 0;
 
   constructor(private readonly options: PublisherOptions) {}
 
@@ -37,12 +37,12 @@ export class ConfirmedPublisher {
 
   async publish(message: OutgoingMessage, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    const { key, body } = message;
-    if (this.#unconfirmed >= MAX_UNCONFIRMED || this.#unconfirmedBytes + body.length > MAX_UNCONFIRMED_BYTES) {
-      throw new NotPublishedError('OVERLOADED', key);
-    }
+    const { key } = message;
+    const letGo = this.#hold(message);
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     let isSent = false;
+    const wasSent = (): boolean => isSent;
+    let isOver = false;
     const tooLate = setTimeout(
       () => reject(new NotPublishedError(isSent ? 'NOT_CONFIRMED' : 'NOT_CONNECTED', key)),
       this.options.boundMillis,
@@ -51,41 +51,56 @@ export class ConfirmedPublisher {
       if (signal) reject(abortReason(signal));
     };
     signal?.addEventListener('abort', onAbort, { once: true });
-    let isOver = false;
     const send = (channel: ConfirmChannel): void => {
       if (isOver) return;
       isSent = true;
-      this.#send(channel, message, (error) => (error ? reject(error) : resolve(undefined)));
+      this.#send(channel, message, (error) => {
+        letGo();
+        if (error) reject(error);
+        else resolve(undefined);
+      });
     };
     this.options.channel.opened().then(send, () => reject(new NotPublishedError('CLOSED', key)));
     try {
       await promise;
     } finally {
       isOver = true;
+      if (!wasSent()) letGo();
       clearTimeout(tooLate);
       signal?.removeEventListener('abort', onAbort);
     }
   }
 
-  /** A message counts until the broker has answered or the channel has ended, whether or not its caller still waits. */
+  /**
+   * A message counts until the broker has answered or the channel has ended, whether or not its caller still waits; one
+   * that was never sent, until its caller gives up.
+   */
+  #hold({ key, body }: OutgoingMessage): () => void {
+    if (this.#held >= MAX_HELD || this.#heldBytes + body.length > MAX_HELD_BYTES) {
+      throw new NotPublishedError('OVERLOADED', key);
+    }
+    this.#held++;
+    this.#heldBytes += body.length;
+    return () => {
+      this.#held--;
+      this.#heldBytes -= body.length;
+    };
+  }
+
   #send(channel: ConfirmChannel, message: OutgoingMessage, done: (error?: Error) => void): void {
     const { exchange, key, body } = message;
+    const target = `${exchange}/${key}`;
     const id = String(this.#nextId++);
-    const settled = (error?: Error): void => {
-      this.#unconfirmed--;
-      this.#unconfirmedBytes -= body.length;
-      done(this.#returned.delete(id) ? new NotPublishedError('UNROUTABLE', `${exchange}/${key}`) : error);
-    };
     const onConfirm = (error: Error | null): void => {
-      const reason = error?.message === 'message nacked' ? 'REFUSED' : 'NOT_CONFIRMED';
-      settled(error ? new NotPublishedError(reason, `${exchange}/${key}`, error) : undefined);
+      if (this.#returned.delete(id)) done(new NotPublishedError('UNROUTABLE', target));
+      else if (error)
+        done(new NotPublishedError(error.message === 'message nacked' ? 'REFUSED' : 'NOT_CONFIRMED', target, error));
+      else done();
     };
-    this.#unconfirmed++;
-    this.#unconfirmedBytes += body.length;
     try {
       channel.publish(this.options.names.atBroker(exchange), key, body, propertiesOf(message, id), onConfirm);
     } catch (error) {
-      settled(new NotPublishedError('NOT_CONNECTED', key, error)); // the channel ended a moment ago
+      done(new NotPublishedError('NOT_CONNECTED', target, error)); // the channel ended a moment ago
     }
   }
 }

@@ -144,12 +144,14 @@ class RabbitMqConnection implements BrokerConnection {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const closing = Promise.all([...this.#consumers].map((consumer) => consumer.drop()))
-      .then(() => this.#publishing.close())
-      .then(async () => (await this.link).close());
-    const timeUp = new AbortController();
-    await Promise.race([closing, sleep(CLOSE_MILLIS, timeUp.signal)]).catch(() => undefined);
-    timeUp.abort();
+    await within(CLOSE_MILLIS, this.#giveBack());
+    const link = await this.link;
+    await within(CLOSE_MILLIS, link.close());
+  }
+
+  async #giveBack(): Promise<void> {
+    await Promise.all([...this.#consumers].map((consumer) => consumer.drop()));
+    await this.#publishing.close();
   }
 
   async #channelNow(): Promise<Channel> {
@@ -168,4 +170,11 @@ class RabbitMqConnection implements BrokerConnection {
   async #declareAgain(): Promise<void> {
     await declareTopology({ createChannel: () => this.#createChannel() }, this.options.names);
   }
+}
+
+/** A broker that does not answer any more must not keep anybody from closing. */
+async function within(millis: number, work: Promise<unknown>): Promise<void> {
+  const isOver = new AbortController();
+  await Promise.race([work, sleep(millis, isOver.signal)]).catch(() => undefined);
+  isOver.abort();
 }

@@ -1,4 +1,9 @@
+import { describe } from '@jest/globals';
+import { brokerIsThere } from '@tidemark/testing';
+
 import { describeMessaging } from '../messaging.contract.js';
 import { openOwnTopology } from './rabbitmq.fixture.test.js';
 
-describeMessaging('over RabbitMQ', openOwnTopology);
+const whereItIs = brokerIsThere() ? describe : describe.skip;
+
+whereItIs('RabbitMQ', () => describeMessaging('over RabbitMQ', openOwnTopology));

@@ -5,6 +5,7 @@ import { silentLogger, systemClock } from '@tidemark/platform';
 import { testBrokerUrl } from '@tidemark/testing';
 
 import { createMessaging } from '../broker-messaging.js';
+import type { Messaging } from '../messaging.js';
 import type { MessagingHarness } from '../messaging.contract.js';
 import { DEAD_LETTERS, EXCHANGES, QUEUES } from '../topology.js';
 import { declareTopology } from './declare-topology.js';
@@ -17,7 +18,11 @@ export interface OwnTopology extends MessagingHarness {
   readonly names: BrokerNames;
   /** Of a bystander: with every right, and not ours. */
   readonly channel: ConfirmChannel;
+  /** One more process, by another way to the broker. */
+  connectTo(url: string, options?: { publishMillis?: number }): Messaging;
 }
+
+const SILENT = { log: silentLogger, clock: systemClock };
 
 export async function openOwnTopology(): Promise<OwnTopology> {
   const prefix = `test-${randomUUID()}`;
@@ -32,11 +37,9 @@ export async function openOwnTopology(): Promise<OwnTopology> {
     names,
     channel,
     connect: (options) =>
-      createMessaging(connectToRabbitMq({ url, prefix, log: silentLogger }), {
-        log: silentLogger,
-        clock: systemClock,
-        ...options,
-      }),
+      createMessaging(connectToRabbitMq({ url, prefix, log: silentLogger }), { ...SILENT, ...options }),
+    connectTo: (way, options) =>
+      createMessaging(connectToRabbitMq({ url: way, prefix, log: silentLogger, ...options }), SILENT),
     inject: async ({ exchange, key, body, messageId }) => {
       channel.publish(names.atBroker(exchange), key, body, messageId === undefined ? {} : { messageId });
       await channel.waitForConfirms();

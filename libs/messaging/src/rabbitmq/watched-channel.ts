@@ -79,9 +79,10 @@ export class WatchedChannel<C extends Channel> {
   }
 }
 
-/** It may have ended already. */
+/** It may have ended already, and the end of its connection ends it without an answer. */
 async function end(channel: Channel): Promise<void> {
-  await channel.close().catch(() => undefined);
+  const ended = new Promise((resolve) => channel.once('close', resolve));
+  await Promise.race([channel.close().catch(() => undefined), ended]);
 }
 
 /** Nobody need be waiting for it when it rejects. */

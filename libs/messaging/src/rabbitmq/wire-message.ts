@@ -7,6 +7,9 @@ import type { BrokerNames } from './names.js';
 /** Marks a message on its way out, so that one that comes back unroutable is known again. */
 export const PUBLISH_HEADER = 'x-tidemark-publish';
 
+/** Stands for the property of that name, which some tools (amqp-publish) cannot set. */
+const MESSAGE_ID_HEADER = 'message-id';
+
 /** A message as it came from the broker; of its headers only texts, which are all that we set. */
 export function toStoredMessage({ fields, properties, content }: Message, names: BrokerNames): StoredMessage {
   const headers: Record<string, string> = {};
@@ -19,7 +22,7 @@ export function toStoredMessage({ fields, properties, content }: Message, names:
     key: fields.routingKey,
     body: content,
     contentType: text(properties.contentType),
-    messageId: text(properties.messageId),
+    messageId: text(properties.messageId) ?? headers[MESSAGE_ID_HEADER],
     correlationId: text(properties.correlationId),
     replyTo: text(properties.replyTo),
     headers,

@@ -2,31 +2,34 @@ import { open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 import { FolderClosedError, FolderForeignError, NoSpaceError, type LocalServiceError } from '../errors.js';
-import { closedFolder, codeOf, freeBytes, isThere } from '../host/folders.js';
-import type { ClusterPlace } from './place.js';
+import { closedFolder, codeOf, freeBytes, isThere } from './folders.js';
+import type { ServerUser } from './server-user.js';
+
+/** Where a server keeps its files, and who runs it. */
+interface Place {
+  readonly folder: string;
+  readonly user: ServerUser | undefined;
+}
 
 const LINES = 40;
 const TAIL_BYTES = 8192;
 
-/** What a line of PostgreSQL's output means. */
+/** What a line of a server's output means. */
 export interface Explanation {
   readonly says: RegExp;
   readonly means: () => LocalServiceError | Promise<LocalServiceError>;
 }
 
-/** The error for what PostgreSQL said before it ended: a closed or full disk first, then what is `known`. */
+/** The error for what a server said before it ended: a closed or full disk first, then what is `known`. */
 export async function explain(
   lines: readonly string[],
-  {
-    place,
-    known,
-    otherwise,
-  }: { place: ClusterPlace; known: readonly Explanation[]; otherwise: () => LocalServiceError },
+  { place, known, otherwise }: { place: Place; known: readonly Explanation[]; otherwise: () => LocalServiceError },
 ): Promise<LocalServiceError> {
   const said = lines.join('\n');
-  const closed = said.includes('Permission denied') ? await closedFolder(place.folder, place.user) : undefined;
+  const closed = /Permission denied|\beacces\b/.test(said) ? await closedFolder(place.folder, place.user) : undefined;
   if (closed !== undefined) return new FolderClosedError(place.folder, closed, place.user?.name ?? '');
-  if (said.includes('No space left on device')) return new NoSpaceError(place.folder, await freeBytes(place.folder));
+  if (/No space left on device|\benospc\b/.test(said))
+    return new NoSpaceError(place.folder, await freeBytes(place.folder));
   return (await known.find(({ says }) => says.test(said))?.means()) ?? otherwise();
 }
 

@@ -1,0 +1,105 @@
+import { join } from 'node:path';
+
+import { newGrantKeys } from '@tidemark/contracts';
+import { findRabbitMq, LocalServiceError, startRabbitMq } from '@tidemark/local-services';
+import type { OnStop } from '@tidemark/nest';
+import { ConfigError, ensureFolder, type Environment, type Logger } from '@tidemark/platform';
+
+import { provideDatabase } from '../database.js';
+import { findPort } from '../port-check.js';
+import { throwNaming } from '../standalone.js';
+import { prefixOf, type ServicesSettings } from './config.js';
+import { startService, type ServiceProcess } from './service-process.js';
+
+export interface Services {
+  readonly url: string;
+  /** For a person: which broker it is. */
+  readonly broker: string;
+  readonly processes: readonly ServiceProcess[];
+}
+
+interface Context {
+  readonly log: Logger;
+  readonly onStop: OnStop;
+}
+
+/** The three services in three processes, with a PostgreSQL and a RabbitMQ that are given, found or started. */
+export async function startServices(settings: ServicesSettings, context: Context): Promise<Services> {
+  const ports = await findPorts(settings);
+  const databaseUrl = await provideDatabase(settings, context).catch(throwNaming(settings));
+  await ensureFolder(settings.TIDEMARK_HOME).catch(throwNaming(settings));
+  const broker = await provideBroker(settings, context);
+  const gatewayUrl = `http://127.0.0.1:${ports.internal}`;
+  const indexUrl = `http://127.0.0.1:${ports.index}`;
+  const common = {
+    ...settings.environment,
+    ...broker.settings,
+    HOST: '127.0.0.1',
+    TIDEMARK_FILE_ROOTS: settings.TIDEMARK_FILE_ROOTS.join(','),
+    TIDEMARK_LOG_LEVEL: settings.TIDEMARK_LOG_LEVEL,
+  };
+  const start = (name: string, own: Environment): Promise<ServiceProcess> =>
+    startService({ name, settings: { ...common, ...own }, onStop: context.onStop });
+
+  const keys = newGrantKeys();
+  const index = await start('index-service', {
+    PORT: String(ports.index),
+    DATABASE_URL: databaseUrl,
+    TIDEMARK_GRANT_KEY: keys.publicKey,
+  });
+  const gateway = await start('gateway', {
+    HOST: settings.HOST,
+    PORT: String(ports.gateway),
+    DATABASE_URL: databaseUrl,
+    TIDEMARK_INDEX_URL: indexUrl,
+    TIDEMARK_INTERNAL_PORT: String(ports.internal),
+    TIDEMARK_GRANT_KEY: keys.privateKey,
+  });
+  const worker = await start('transfer-worker', {
+    PORT: String(ports.worker),
+    DATABASE_URL: '',
+    TIDEMARK_GRANT_KEY: '',
+    TIDEMARK_GATEWAY_URL: gatewayUrl,
+    TIDEMARK_SPOOL: join(settings.TIDEMARK_HOME, 'spool'),
+  });
+  return { url: gateway.url, broker: broker.line, processes: [gateway, index, worker] };
+}
+
+/** Before anything is started that would have to be stopped again; 0 is any port that is free. */
+async function findPorts(
+  settings: ServicesSettings,
+): Promise<Record<'gateway' | 'internal' | 'index' | 'worker', number>> {
+  const { HOST, PORT, TIDEMARK_INTERNAL_PORT, TIDEMARK_INDEX_PORT, TIDEMARK_WORKER_PORT } = settings;
+  const local = (port: number, setting: string): Promise<number> => findPort({ host: '127.0.0.1', port, setting });
+  const [gateway, internal, index, worker] = await Promise.all([
+    findPort({ host: HOST, port: PORT, setting: 'PORT' }),
+    local(TIDEMARK_INTERNAL_PORT, 'TIDEMARK_INTERNAL_PORT'),
+    local(TIDEMARK_INDEX_PORT, 'TIDEMARK_INDEX_PORT'),
+    local(TIDEMARK_WORKER_PORT, 'TIDEMARK_WORKER_PORT'),
+  ]);
+  return { gateway, internal, index, worker };
+}
+
+async function provideBroker(
+  settings: ServicesSettings,
+  { log, onStop }: Context,
+): Promise<{ line: string; settings: Environment }> {
+  const broker = await findRabbitMq({
+    setting: settings.AMQP_URL,
+    settingName: 'AMQP_URL',
+    start: () => startRabbitMq({ folder: join(settings.TIDEMARK_HOME, 'rabbitmq'), log }),
+  }).catch((error: unknown) => {
+    throw error instanceof LocalServiceError ? new ConfigError(error.message, { cause: error }) : error;
+  });
+  onStop('RabbitMQ', () => broker.stop());
+  void broker.started?.exited.then(({ expected, lastLines }) => {
+    if (expected) return;
+    log.fatal({ lastLines }, 'RabbitMQ ended by itself; no job is lost, start again');
+    process.exit(1);
+  });
+  const prefix = settings.TIDEMARK_QUEUE_PREFIX ?? (broker.how === 'found' ? prefixOf(settings) : undefined);
+  return {
+    line: broker.line,
+    settings: { AMQP_URL: broker.url, ...(prefix ? { TIDEMARK_QUEUE_PREFIX: prefix } : {}) },
+  };
+}

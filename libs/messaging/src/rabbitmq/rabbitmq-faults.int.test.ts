@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+
+import { TcpProxy, testBrokerUrl } from '@tidemark/testing';
+
+import { collect, eventually, inbox } from '../contract/harness.contract.js';
+import { JOB, OTHER_JOB, settled } from '../contract/samples.contract.js';
+import type { Messaging } from '../messaging.js';
+import { openOwnTopology, type OwnTopology } from './rabbitmq.fixture.test.js';
+
+/** What only a broker between processes can do to those who talk over it. */
+let own: OwnTopology;
+let messaging: Messaging;
+beforeEach(async () => {
+  own = await openOwnTopology();
+  messaging = own.connect();
+});
+afterEach(async () => {
+  await messaging.close();
+  await own.close();
+});
+
+const QUEUE = 'tidemark.jobs.backup';
+const untilReady = (): Promise<unknown> =>
+  eventually(() => Promise.resolve(messaging.problems().length === 0 ? [1] : []), 1);
+
+describe('a queue that is deleted', () => {
+  test('is made again with its bindings, and subscribed to again; messaging says meanwhile that it is not', async () => {
+    const [arrived, subscription] = collect(messaging, QUEUE);
+    await subscription.started;
+    expect(messaging.problems()).toEqual([]);
+    await own.channel.deleteQueue(own.names.atBroker(QUEUE));
+    await eventually(() => Promise.resolve(messaging.problems()), 1);
+    expect(messaging.problems()).toEqual([`not subscribed to ${QUEUE}`]);
+    await untilReady();
+    await messaging.publish('backupDoorbell', { jobId: JOB });
+    expect((await arrived.next()).message.body).toEqual({ jobId: JOB });
+  });
+
+  test('with a message in hand: its handler ends in peace, and the next message comes', async () => {
+    const handled = inbox<string>();
+    const gone = Promise.withResolvers<undefined>();
+    messaging.subscribe(QUEUE, async ({ body }) => {
+      handled.put(body.jobId);
+      if (body.jobId === JOB) await gone.promise;
+    });
+    await messaging.publish('backupDoorbell', { jobId: JOB });
+    expect(await handled.next()).toBe(JOB);
+    await own.channel.deleteQueue(own.names.atBroker(QUEUE));
+    gone.resolve(undefined);
+    await eventually(() => Promise.resolve(messaging.problems()), 1);
+    await untilReady();
+    await messaging.publish('backupDoorbell', { jobId: OTHER_JOB });
+    expect(await handled.next()).toBe(OTHER_JOB);
+  });
+});
+
+describe('an exchange that is deleted', () => {
+  test('fails what is published then, and is made again', async () => {
+    await untilReady();
+    await messaging.publish('settled', settled(1));
+    await own.channel.deleteExchange(own.names.atBroker('tidemark.reports'));
+    await expect(messaging.publish('settled', settled(2))).rejects.toMatchObject({ reason: 'NOT_CONFIRMED' });
+    await messaging.publish('settled', settled(3));
+    const [reports] = collect(messaging, 'tidemark.reports');
+    const fences = (await reports.take(2)).map(({ message }) => message.body.fence);
+    expect(fences).toEqual([1, 3]);
+  });
+});
+
+test('a doorbell that no queue takes is told to who rings', async () => {
+  await untilReady();
+  await own.channel.unbindQueue(own.names.atBroker(QUEUE), own.names.atBroker('tidemark.jobs'), 'backup');
+  const ringing = messaging.publish('backupDoorbell', { jobId: JOB });
+  await expect(ringing).rejects.toMatchObject({ reason: 'UNROUTABLE', code: 'BROKER_UNAVAILABLE' });
+});
+
+test('a full queue refuses, and takes messages again once there is room', async () => {
+  const [exchange, queue] = [own.names.atBroker('tidemark.jobs'), own.names.atBroker('tidemark.full')];
+  await own.channel.assertQueue(queue, { maxLength: 1, arguments: { 'x-overflow': 'reject-publish' } });
+  await own.channel.bindQueue(queue, exchange, 'backup');
+  await messaging.publish('backupDoorbell', { jobId: JOB });
+  await expect(messaging.publish('backupDoorbell', { jobId: JOB })).rejects.toMatchObject({ reason: 'REFUSED' });
+  await own.channel.deleteQueue(queue);
+  await messaging.publish('backupDoorbell', { jobId: JOB });
+});
+
+test('a message-id may come as a header, from tools that cannot set the property', async () => {
+  const [arrived] = collect(messaging, 'tidemark.requests');
+  const headers = { 'message-id': 'nightly', other: 7, 'x-list': ['a'] };
+  own.channel.publish(own.names.atBroker('tidemark.requests'), 'request', Buffer.from('{}'), { headers });
+  expect((await arrived.next()).meta.messageId).toBe('nightly');
+});
+
+test('what comes back too often ends among the dead letters, with the name of its queue', async () => {
+  const queue = own.names.atBroker(QUEUE);
+  await messaging.publish('backupDoorbell', { jobId: JOB });
+  await own.channel.consume(queue, (message) => message && own.channel.nack(message, false, true));
+  const [letter] = await eventually(() => messaging.deadLetters(10), 1);
+  expect(letter).toMatchObject({ queue: QUEUE, reason: 'delivery_limit' });
+});
+
+describe('a network that is cut', () => {
+  let proxy: TcpProxy;
+  let far: Messaging;
+  beforeEach(async () => {
+    const { hostname: host, port } = new URL(testBrokerUrl());
+    proxy = await TcpProxy.open({ host, port: Number(port || 5672) });
+    far = own.connectTo(proxy.urlOf(testBrokerUrl()), { publishMillis: 1500 });
+  });
+  afterEach(async () => {
+    await far.close();
+    await proxy.close();
+  });
+  const untilFarReady = (): Promise<unknown> =>
+    eventually(() => Promise.resolve(far.problems().length === 0 ? [1] : []), 1);
+
+  test('is told as a problem; what is published meanwhile fails within its bound, and all goes on once it is whole', async () => {
+    const [arrived, subscription] = collect(far, QUEUE);
+    await subscription.started;
+    await untilFarReady();
+    proxy.cut();
+    await eventually(() => Promise.resolve(far.problems()), 2);
+    expect(far.problems()).toEqual([expect.stringMatching(/^not connected to RabbitMQ/), `not subscribed to ${QUEUE}`]);
+    await expect(far.publish('backupDoorbell', { jobId: JOB })).rejects.toMatchObject({ reason: 'NOT_CONNECTED' });
+    const patient = far.publish('settled', settled(1));
+    proxy.mend();
+    await patient;
+    await untilFarReady();
+    await messaging.publish('backupDoorbell', { jobId: OTHER_JOB });
+    expect((await arrived.next()).message.body).toEqual({ jobId: OTHER_JOB });
+  });
+
+  test('brings a message that was in hand to somebody else', async () => {
+    const taken = inbox<string>();
+    const ended = Promise.withResolvers<undefined>();
+    far.subscribe(QUEUE, async ({ body }) => {
+      taken.put(body.jobId);
+      await ended.promise;
+    });
+    await messaging.publish('backupDoorbell', { jobId: JOB });
+    await taken.next();
+    const [elsewhere] = collect(messaging, QUEUE);
+    proxy.cut();
+    expect((await elsewhere.next()).meta.redelivered).toBe(true);
+    ended.resolve(undefined);
+  });
+
+  test('that swallows everything fails what is published as not confirmed', async () => {
+    await untilFarReady();
+    await far.publish('settled', settled(1));
+    proxy.swallow();
+    await expect(far.publish('settled', settled(2))).rejects.toMatchObject({ reason: 'NOT_CONFIRMED' });
+  });
+
+  test('holds no more than a bound: what is over it is refused at once', async () => {
+    await untilFarReady();
+    await far.publish('settled', settled(1));
+    proxy.swallow();
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 1100 }, (_, fence) => far.publish('settled', settled(fence + 1))),
+    );
+    const reasons = outcomes.map((outcome) =>
+      outcome.status === 'rejected' ? (outcome.reason as { reason: string }).reason : 'none',
+    );
+    expect(reasons.filter((reason) => reason === 'OVERLOADED')).toHaveLength(100);
+    expect(reasons.filter((reason) => reason === 'NOT_CONFIRMED')).toHaveLength(1000);
+  });
+
+  test('does not keep anybody from closing', async () => {
+    await untilFarReady();
+    proxy.swallow();
+    await far.close();
+    expect(far.problems()).toEqual(['messaging is closed']);
+  });
+});
