@@ -6,7 +6,7 @@ import { describe, expect, test } from '@jest/globals';
 import { ERRORS, type ErrorCode } from '@tidemark/testing';
 
 /** Why no caller can be shown a code yet: what it belongs to is not there. */
-type Later = { readonly later: 'queue' | 'http' | 'tokens' | 'undo' };
+type Later = { readonly later: 'queue' | 'http' | 'undo' };
 
 /** Where each error code is shown: a test of the whole system, or where none can reach it, one of the part that says it. */
 const SHOWN_BY = {
@@ -25,8 +25,8 @@ const SHOWN_BY = {
   PARAMETER_INVALID: 'test/jobs-api.e2e.test.ts',
   REQUEST_MALFORMED: 'test/refused-requests.e2e.test.ts',
 
-  UNAUTHENTICATED: { later: 'tokens' },
-  FORBIDDEN: { later: 'tokens' },
+  UNAUTHENTICATED: 'test/api-tokens.e2e.test.ts',
+  FORBIDDEN: 'test/api-tokens.e2e.test.ts',
   DESTINATION_NOT_ALLOWED: 'test/management-errors.e2e.test.ts',
   ROOT_UNUSABLE: 'test/start.e2e.test.ts',
   ORIGIN_FOREIGN: 'test/refused-requests.e2e.test.ts',
@@ -42,15 +42,16 @@ const SHOWN_BY = {
   IDEMPOTENCY_KEY_REUSED: 'test/idempotency-keys.e2e.test.ts',
   JOB_ENDED: 'test/jobs-api.e2e.test.ts',
   JOB_FINISHING: 'test/jobs-api.e2e.test.ts',
-  NOTHING_TO_UNDO: { later: 'undo' },
+  NOTHING_TO_UNDO: 'test/undo.e2e.test.ts',
   INDEX_MOVED: 'test/killed-when-finishing.e2e.test.ts',
   CANCELLED: 'test/job-waiting.e2e.test.ts',
+  SECRET_KEY_CHANGED: 'apps/gateway/src/secrets/secrets.int.test.ts',
 
   VERSION_MISMATCH: 'test/document-errors.e2e.test.ts',
   TOO_LARGE: 'test/body-limits.e2e.test.ts',
   CONTENT_TYPE: 'test/refused-requests.e2e.test.ts',
   HOST_UNKNOWN: 'test/refused-requests.e2e.test.ts',
-  TOO_MANY_REQUESTS: { later: 'tokens' },
+  TOO_MANY_REQUESTS: 'test/api-tokens.e2e.test.ts',
   NOT_IMPLEMENTED: 'test/management-errors.e2e.test.ts',
 
   ARCHIVE_NOT_FOUND: 'test/bad-archives.e2e.test.ts',
@@ -74,7 +75,7 @@ const SHOWN_BY = {
 
   INDEX_UNAVAILABLE: 'test/database-errors.e2e.test.ts',
   DATABASE_UNAVAILABLE: 'test/database-errors.e2e.test.ts',
-  BROKER_UNAVAILABLE: { later: 'queue' },
+  BROKER_UNAVAILABLE: 'libs/messaging/src/rabbitmq/rabbitmq-faults.int.test.ts',
   SWITCH_BUSY: 'test/concurrent-jobs.e2e.test.ts',
   ATTEMPTS_EXHAUSTED: 'test/restarts.e2e.test.ts',
   INTERNAL: 'test/database-errors.e2e.test.ts',

@@ -63,7 +63,8 @@ describe('a start that cannot be', () => {
     [{ DATABASE_URL: 'secret' }, 'DATABASE_URL: must be a postgres:// URL'],
     [{ DATABASE_URL: 'postgres://me:secret@127.0.0.1:9/x' }, 'DATABASE_URL: the database cannot be used: '],
     [{ TIDEMARK_PART_BYTES: '1' }, 'TIDEMARK_PART_BYTES: must be at least 65536'],
-    [{ TIDEMARK_API_TOKENS: 'secret' }, 'TIDEMARK_API_TOKENS: is not supported yet'],
+    [{ TIDEMARK_API_TOKENS: 'secret' }, 'TIDEMARK_API_TOKENS: entry 1 must be name:role:token'],
+    [{ TIDEMARK_SECRET_KEY: 'secret' }, 'TIDEMARK_SECRET_KEY: 32 random bytes in base64 are wanted'],
     [{ TIDEMARK_FILE_ROOTS: 'secret' }, 'TIDEMARK_FILE_ROOTS: entry 1 must be an absolute path'],
   ];
 

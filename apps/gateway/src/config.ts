@@ -14,6 +14,9 @@ import {
   wholeNumber,
 } from '@tidemark/platform';
 
+import { apiTokens } from './callers/api-tokens.js';
+import { secretKey } from './secrets/secret-key.js';
+
 /** The longest that a PATCH may be asked to wait for its job. */
 export const MAX_WAIT_SECONDS = 600;
 
@@ -36,9 +39,11 @@ export const gatewaySettings = z.object({
   TIDEMARK_FILE_ROOTS: commaList(['/var/backup']),
   TIDEMARK_HTTP_ALLOW: commaList(),
   TIDEMARK_AUTH: z.literal('none', 'must be none').optional(),
-  TIDEMARK_API_TOKENS: z.never('is not supported yet, and must not be ignored: unset it').optional(),
+  /** Who may call, and what each may do; none: everybody everything, so only from this machine. */
+  TIDEMARK_API_TOKENS: apiTokens,
   /** Signs what workers and the gateway itself may ask of the index-service. */
   TIDEMARK_GRANT_KEY: grantPrivateKey,
+  TIDEMARK_SECRET_KEY: secretKey,
   TIDEMARK_LEASE_SECONDS: z.coerce
     .number('must be a number of seconds')
     .min(0.1, 'must be at least 0.1')
@@ -58,11 +63,15 @@ export function readGatewaySettings(): z.infer<typeof gatewayProcessSettings> {
 }
 
 /** Throws ConfigError where others than this machine could reach a gateway that lets everybody in. */
-export function checkExposure({ HOST, TIDEMARK_AUTH }: GatewaySettings): void {
-  if (isLoopback(HOST) || TIDEMARK_AUTH === 'none') return;
+export function checkExposure({ HOST, TIDEMARK_AUTH, TIDEMARK_API_TOKENS }: GatewaySettings): void {
+  const hasTokens = TIDEMARK_API_TOKENS.length > 0;
+  if (hasTokens && TIDEMARK_AUTH === 'none') {
+    throw new ConfigError('TIDEMARK_AUTH=none lets everybody in, TIDEMARK_API_TOKENS does not: unset one of them');
+  }
+  if (isLoopback(HOST) || TIDEMARK_AUTH === 'none' || hasTokens) return;
   throw new ConfigError(
-    'HOST is not a loopback address, and without TIDEMARK_API_TOKENS (not supported yet) anybody who reaches it could ' +
-      'do everything: leave HOST at 127.0.0.1, or set TIDEMARK_AUTH=none if that is what you want',
+    'HOST is not a loopback address, and without TIDEMARK_API_TOKENS anybody who reaches it could do everything: ' +
+      'leave HOST at 127.0.0.1, set TIDEMARK_API_TOKENS, or TIDEMARK_AUTH=none if that is what you want',
   );
 }
 

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 import { newGrantKeys } from '@tidemark/contracts';
 import { ConfigError, readConfig } from '@tidemark/platform';
 import { describe, expect, test } from '@jest/globals';
@@ -8,7 +10,9 @@ const NEEDED = {
   DATABASE_URL: 'postgres://localhost/x',
   TIDEMARK_INDEX_URL: 'http://localhost:8081/',
   TIDEMARK_GRANT_KEY: newGrantKeys().privateKey,
+  TIDEMARK_SECRET_KEY: randomBytes(32).toString('base64'),
 };
+const TIDEMARK_API_TOKENS = 'night-shift:operator:0123456789abcdef';
 const read = (given: Record<string, string> = {}): GatewaySettings =>
   readConfig(gatewaySettings, { ...NEEDED, ...given });
 
@@ -24,7 +28,9 @@ describe('the settings', () => {
       TIDEMARK_HOSTS: [],
       TIDEMARK_FILE_ROOTS: ['/var/backup'],
       TIDEMARK_HTTP_ALLOW: [],
+      TIDEMARK_API_TOKENS: [],
       TIDEMARK_GRANT_KEY: expect.objectContaining({ type: 'private', asymmetricKeyType: 'ed25519' }),
+      TIDEMARK_SECRET_KEY: expect.objectContaining({ type: 'secret', symmetricKeySize: 32 }),
       TIDEMARK_LEASE_SECONDS: 30,
       TIDEMARK_PATCH_WAIT_SECONDS: 0,
       TIDEMARK_LOG_LEVEL: 'info',
@@ -32,7 +38,6 @@ describe('the settings', () => {
   });
 
   test.each([
-    [{ TIDEMARK_API_TOKENS: 'abc' }, 'TIDEMARK_API_TOKENS: is not supported yet, and must not be ignored: unset it'],
     [{ TIDEMARK_AUTH: 'basic' }, 'TIDEMARK_AUTH: must be none'],
     [
       { TIDEMARK_INDEX_URL: 'localhost:8081' },
@@ -52,6 +57,12 @@ describe('the settings', () => {
         ? 'TIDEMARK_GRANT_KEY is not set: the private half of an Ed25519 key is wanted; `npm run make-env` makes a pair'
         : 'TIDEMARK_GRANT_KEY: must be the private half of an Ed25519 key (base64 of DER); `npm run make-env` makes a pair',
     ]),
+    ...['', 'secret', randomBytes(31).toString('base64'), randomBytes(32).toString('hex')].map(
+      (key): [Record<string, string>, string] => [
+        { TIDEMARK_SECRET_KEY: key },
+        `TIDEMARK_SECRET_KEY${key === '' ? ' is not set' : ''}: 32 random bytes in base64 are wanted; \`npm run make-env\` makes them`,
+      ],
+    ),
     [{ DATABASE_URL: '' }, 'DATABASE_URL is not set: a postgres:// URL is wanted'],
     [{ TIDEMARK_LEASE_SECONDS: 'long' }, 'TIDEMARK_LEASE_SECONDS: must be a number of seconds'],
     [{ TIDEMARK_LEASE_SECONDS: '0' }, 'TIDEMARK_LEASE_SECONDS: must be at least 0.1'],
@@ -59,6 +70,10 @@ describe('the settings', () => {
   ])('%j is refused', (given, message) => {
     expect(() => read(given)).toThrow(new ConfigError(message));
   });
+});
+
+test('whether everybody is let in or not must be said in one way', () => {
+  expect(() => checkExposure(read({ TIDEMARK_AUTH: 'none', TIDEMARK_API_TOKENS }))).toThrow(/unset one of them$/);
 });
 
 describe('a gateway that lets everybody in', () => {
@@ -72,5 +87,6 @@ describe('a gateway that lets everybody in', () => {
       /^HOST is not a loopback address.*TIDEMARK_API_TOKENS.*TIDEMARK_AUTH=none/,
     );
     expect(() => checkExposure(read({ HOST, TIDEMARK_AUTH: 'none' }))).not.toThrow();
+    expect(() => checkExposure(read({ HOST, TIDEMARK_API_TOKENS }))).not.toThrow();
   });
 });

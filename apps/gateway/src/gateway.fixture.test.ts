@@ -20,6 +20,9 @@ import { createTestDatabase, type TestDatabase } from '@tidemark/testing';
 import { GRANT_KEYS } from './index-process.fixture.test.js';
 import { gatewaySettings, startGateway, type Gateway } from './index.js';
 
+/** That of every gateway that is given no other one. */
+export const SECRET_KEY = Buffer.alloc(32, 'secret').toString('base64');
+
 /** Nobody listens there: what needs no index-service is tested without one. */
 const NO_INDEX = 'http://127.0.0.1:9';
 
@@ -117,6 +120,7 @@ export class GatewayFixture {
       TIDEMARK_INDEX_URL: NO_INDEX,
       TIDEMARK_FILE_ROOTS: this.root,
       TIDEMARK_GRANT_KEY: GRANT_KEYS.privateKey,
+      TIDEMARK_SECRET_KEY: SECRET_KEY,
       ...settings,
     });
     const onStop = (_name: string, stop: () => Promise<unknown>): void => void this.#steps.unshift(stop);

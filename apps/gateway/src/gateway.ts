@@ -6,6 +6,7 @@ import { createMetrics, Loop, Registry, systemClock, type Logger } from '@tidema
 
 import { Sweep } from './attempts/sweep.js';
 import { Switches } from './attempts/switches.js';
+import { callerCheck } from './callers/caller-check.js';
 import { checkExposure, type GatewaySettings } from './config.js';
 import { bulkTypeCheck } from './documents/documents.controller.js';
 import { IndexProxy } from './documents/index-proxy.js';
@@ -15,6 +16,7 @@ import { IndexClient } from './index-service/index-client.js';
 import { InternalModule, refusePages } from './internal.module.js';
 import { Doorbells } from './jobs/doorbells.js';
 import { JobEnds } from './jobs/job-ends.js';
+import { SealedSecrets } from './secrets/sealed-secrets.js';
 import type { GatewayParts } from './tokens.js';
 
 export interface Gateway {
@@ -56,6 +58,7 @@ async function openParts(settings: GatewaySettings, { log, onStop, messaging }: 
   const feed = new JobFeed({ url, log, jobs });
   feed.start();
   onStop('changes of jobs', () => feed.stop());
+  const secrets = new SealedSecrets(settings.TIDEMARK_SECRET_KEY);
   const grants = new Grants(settings.TIDEMARK_GRANT_KEY, systemClock);
   const index = new IndexClient(settings.TIDEMARK_INDEX_URL, grants);
   const proxy = new IndexProxy(settings.TIDEMARK_INDEX_URL, grants);
@@ -68,7 +71,7 @@ async function openParts(settings: GatewaySettings, { log, onStop, messaging }: 
   const ends = new JobEnds({ jobs, messaging, doorbells, log });
   const switches = new Switches({ index, jobs, ends, log });
   onStop('switches', () => switches.stop());
-  return { settings, log, jobs, feed, messaging, policy, grants, index, proxy, doorbells, ends, switches };
+  return { settings, log, jobs, feed, messaging, policy, secrets, grants, index, proxy, doorbells, ends, switches };
 }
 
 function startSweep(parts: GatewayParts, { log, onStop }: GatewayOptions): void {
@@ -91,7 +94,8 @@ async function serveInternal(parts: GatewayParts, { log, onStop }: GatewayOption
 
 async function servePublic(parts: GatewayParts, { log, onStop }: GatewayOptions): Promise<string> {
   const metrics = createMetrics('gateway');
-  const onRequest = [hostAndOriginCheck(parts.settings.TIDEMARK_HOSTS), bulkTypeCheck];
+  const { TIDEMARK_HOSTS: hosts, TIDEMARK_API_TOKENS: tokens } = parts.settings;
+  const onRequest = [hostAndOriginCheck(hosts), callerCheck({ tokens, clock: systemClock, log }), bulkTypeCheck];
   const app = await createHttpApplication(GatewayModule.register(parts, metrics), { log, metrics, onRequest });
   onStop('http', () => app.close());
   const { HOST: host, PORT: port } = parts.settings;

@@ -10,6 +10,7 @@ import type { Grants } from './index-service/grants.js';
 import type { IndexClient } from './index-service/index-client.js';
 import type { Doorbells } from './jobs/doorbells.js';
 import type { JobEnds } from './jobs/job-ends.js';
+import type { SealedSecrets } from './secrets/sealed-secrets.js';
 
 /** Token of {@link GatewayParts}. */
 export const PARTS = Symbol('GatewayParts');
@@ -22,6 +23,7 @@ export interface GatewayParts {
   readonly feed: JobFeed;
   readonly messaging: Messaging;
   readonly policy: DestinationPolicy;
+  readonly secrets: SealedSecrets;
   readonly grants: Grants;
   readonly index: IndexClient;
   readonly proxy: IndexProxy;

@@ -10,6 +10,7 @@ export async function banner(url: string, settings: StandaloneSettings, more: re
   const usable = roots.filter(({ complaint }) => complaint === undefined).map(({ root }) => root);
   const complaints = roots.flatMap(({ complaint }) => (complaint === undefined ? [] : [`  ${complaint}`]));
   const archive = join(usable[0] ?? settings.TIDEMARK_HOME, 'tidemark-backup.zip');
+  const hasTokens = settings.TIDEMARK_API_TOKENS !== undefined;
   return [
     `Tidemark is ready at ${url}`,
     '',
@@ -19,6 +20,7 @@ export async function banner(url: string, settings: StandaloneSettings, more: re
     ...(more.length > 0 ? ['', ...more.map((line) => `  ${line}`)] : []),
     '',
     '  Put a document in, back up, and look at the job:',
+    ...(hasTokens ? ["  (each call with -H 'Authorization: Bearer <token>', one of TIDEMARK_API_TOKENS)"] : []),
     `  curl -X POST -H 'Content-Type: application/json' -d '{"documentSelfLink":"first","text":"hello"}' ${url}/notes`,
     `  curl -X PATCH -H 'Content-Type: application/json' -H 'Prefer: wait=60' -d '{"kind":"com:vmware:xenon:services:common:ServiceHostManagementService:BackupRequest","destination":"file:${archive}"}' ${url}/core/management`,
     '',

@@ -14,6 +14,10 @@ const standaloneSettings = z.object({
   XDG_DATA_HOME: z.string().optional(),
   /** Where it is not set, a PostgreSQL of standalone's own keeps the documents. */
   DATABASE_URL: databaseUrl.optional(),
+  /** Where it is not set, a key of the home's own seals the secrets of requests. */
+  TIDEMARK_SECRET_KEY: z.string().optional(),
+  /** The gateway's; whether there are any is told at the start. */
+  TIDEMARK_API_TOKENS: z.string().optional(),
   TIDEMARK_FILE_ROOTS: commaList(['/var/backup']),
   TIDEMARK_LOG_LEVEL: logLevel.default('warn'),
 });

@@ -11,6 +11,7 @@ import { startTransferWorker, transferWorkerSettings } from '@tidemark/transfer-
 import type { StandaloneSettings } from './config.js';
 import { provideDatabase } from './database.js';
 import { findPort } from './port-check.js';
+import { provideSecretKey } from './secret-key.js';
 
 export interface Standalone {
   readonly url: string;
@@ -27,6 +28,8 @@ export async function startStandalone(
   await findPort({ host: settings.HOST, port: settings.PORT, setting: 'PORT' });
   const databaseUrl = await provideDatabase(settings, { log, onStop }).catch(throwNaming(settings));
   await ensureFolder(settings.TIDEMARK_HOME).catch(throwNaming(settings));
+  const secretKey =
+    settings.TIDEMARK_SECRET_KEY ?? (await provideSecretKey(settings.TIDEMARK_HOME).catch(throwNaming(settings)));
   const broker = new InProcessBroker();
   const messaging = createMessaging(broker.connect(), { log, clock: systemClock });
   onStop('messaging', () => messaging.close());
@@ -44,6 +47,7 @@ export async function startStandalone(
       TIDEMARK_INDEX_URL: index.url,
       TIDEMARK_INTERNAL_PORT: '0',
       TIDEMARK_GRANT_KEY: keys.privateKey,
+      TIDEMARK_SECRET_KEY: secretKey,
     }),
     { log, messaging, onStop },
   );

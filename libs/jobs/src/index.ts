@@ -2,6 +2,7 @@ export { JobFeed, type JobFeedOptions } from './feed/job-feed.js';
 export { JobStore, type JobStoreOptions } from './job-store.js';
 export { IdempotencyKeyReusedError, JobEndedError, JobFinishingError, NothingToUndoError } from './life/job-errors.js';
 export type { ReportedError } from './life/plan-attempt-end.js';
+export type { SealedClaim } from './life/plan-claim.js';
 export type { Verdict } from './life/plan-finishing.js';
 export { undoOf, type UndoEnd } from './life/plan-undo.js';
 export type { SwitchEnd } from './life/plan-switch-end.js';

@@ -123,6 +123,7 @@ class Life {
   }
 }
 
+const SEALED = 'sealed';
 const MOVES = new Set(allMoves().map(({ from, to }) => `${from} -> ${to}`));
 
 function checkChange(before: Job, after: Job, step: Step): void {
@@ -137,16 +138,17 @@ function checkChange(before: Job, after: Job, step: Step): void {
   expect(jobSchema.strict().parse(after)).toEqual(after);
 }
 
-test('any order of operations, with right and old fences, keeps a legal job', async () => {
+test('any order of operations, with right and old fences, keeps a legal job, and its secrets until it has ended', async () => {
   await fc.assert(
     fc.asyncProperty(fc.boolean(), fc.array(step, { minLength: 1, maxLength: 25 }), async (isBackup, steps) => {
-      const { job } = await jobs.store.create(newJob({ request: isBackup ? BACKUP : RESTORE }));
+      const { job } = await jobs.store.create(newJob({ request: isBackup ? BACKUP : RESTORE, sealedSecrets: SEALED }));
       const life = new Life(job.id, isBackup);
       let before = job;
       for (const taken of steps) {
         await life.take(taken);
         const after = await jobs.store.get(job.id);
         checkChange(before, after, taken);
+        expect(await jobs.column(job.id, 'sealed_secrets')).toBe(isTerminal(after.state) ? null : SEALED);
         before = after;
       }
       expect(life.fences).toEqual([...new Set(life.fences)].sort((a, b) => a - b));

@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto';
 
 import pg from 'pg';
 
-import type { Claim, Job } from '@tidemark/contracts';
+import type { Job } from '@tidemark/contracts';
 import { silentLogger } from '@tidemark/platform';
 import { createTestDatabase } from '@tidemark/testing';
 
 import { JobStore, type JobStoreOptions, type NewJob } from './index.js';
+import type { SealedClaim } from './life/plan-claim.js';
 import { BACKUP, FILE_EFFECT, SWITCH_EFFECT } from './life/stored-job.fixture.test.js';
 
 export const LEASE_SECONDS = 30;
@@ -50,18 +51,18 @@ export class StoreFixture {
   }
 
   /** Claims a job that can be claimed. */
-  async claim(id: string, worker = 'w'): Promise<Claim> {
+  async claim(id: string, worker = 'w'): Promise<SealedClaim> {
     const answer = await this.store.claim(id, { claimId: randomUUID(), worker, leaseSeconds: LEASE_SECONDS });
     if (answer.outcome !== 'CLAIMED') throw new Error('nothing to claim');
     return answer;
   }
 
-  async running(given: Partial<NewJob> = {}): Promise<Claim> {
+  async running(given: Partial<NewJob> = {}): Promise<SealedClaim> {
     return await this.claim((await this.create(given)).id);
   }
 
   /** A backup or restore with its effect stored. */
-  async finishing(given: Partial<NewJob> = {}): Promise<Claim> {
+  async finishing(given: Partial<NewJob> = {}): Promise<SealedClaim> {
     const claim = await this.running(given);
     const effect = claim.operation === 'BACKUP' ? FILE_EFFECT : SWITCH_EFFECT;
     await this.store.finishing(claim.jobId, { fence: claim.fence, effect });

@@ -1,14 +1,8 @@
-import type {
-  ClaimAnswer,
-  ClaimRequest,
-  FinishingRequest,
-  Job,
-  ProgressReport,
-  SettledReport,
-} from '@tidemark/contracts';
+import type { ClaimRequest, FinishingRequest, Job, ProgressReport, SettledReport } from '@tidemark/contracts';
 import type { Logger } from '@tidemark/platform';
 
 import { JobsDatabase } from './database/jobs-database.js';
+import type { SealedClaimAnswer } from './life/plan-claim.js';
 import type { Verdict } from './life/plan-finishing.js';
 import type { UndoEnd } from './life/plan-undo.js';
 import type { SwitchEnd } from './life/plan-switch-end.js';
@@ -88,7 +82,7 @@ export class JobStore {
     return settleUndo(this.#database, id, end);
   }
 
-  claim(id: string, claim: ClaimRequest & { readonly leaseSeconds: number }): Promise<ClaimAnswer> {
+  claim(id: string, claim: ClaimRequest & { readonly leaseSeconds: number }): Promise<SealedClaimAnswer> {
     return this.#claims.claim(id, claim);
   }
 

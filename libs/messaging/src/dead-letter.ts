@@ -1,5 +1,6 @@
+import { maskSecrets } from '@tidemark/platform';
+
 import type { OutgoingMessage, StoredMessage } from './broker-connection.js';
-import { maskSecrets } from './mask-secrets.js';
 import { DEAD_LETTERS } from './topology.js';
 
 /** A message that could not be handled, as a person sees it. */

@@ -4,6 +4,7 @@ export * from './config.js';
 export * from './ensure-folder.js';
 export * from './logger.js';
 export * from './loop.js';
+export * from './mask-secrets.js';
 export * from './metrics.js';
 export * from './node-flags.js';
 export * from './retry.js';

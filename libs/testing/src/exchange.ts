@@ -12,6 +12,8 @@ export interface RawCall {
   readonly headers?: OutgoingHttpHeaders;
   readonly body?: string | Uint8Array;
   readonly signal?: AbortSignal;
+  /** Address of this machine that it comes from. */
+  readonly localAddress?: string;
 }
 
 export interface RawAnswer {
@@ -22,8 +24,8 @@ export interface RawAnswer {
 
 /** One request over a connection of its own. */
 export async function exchange(url: string, call: RawCall): Promise<RawAnswer> {
-  const { method = 'GET', path = '/', headers = {}, body, signal } = call;
-  const sent = request(url, { method, path, headers, agent: false, ...(signal ? { signal } : {}) });
+  const { body, ...given } = call;
+  const sent = request(url, { ...given, agent: false });
   const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
   sent.end(body);
   const [answer] = await answered;

@@ -13,14 +13,24 @@ interface Call {
 
 /** The public API as a script would call it: JSON in and out, no retries. */
 export class SystemClient {
-  constructor(readonly url: string) {}
+  constructor(
+    readonly url: string,
+    /** Of TIDEMARK_API_TOKENS. */
+    private readonly token?: string,
+  ) {}
+
+  /** The same API for another caller. */
+  as(token: string): SystemClient {
+    return new SystemClient(this.url, token);
+  }
 
   /** Objects are sent as JSON; a string or a stream as it is. */
   async call<T = unknown>(method: string, path: string, { body, headers = {} }: Call = {}): Promise<Answer<T>> {
     const raw = typeof body === 'string' || body instanceof ReadableStream || body instanceof Uint8Array;
+    const type = body === undefined ? {} : { 'content-type': 'application/json' };
     const answer = await fetch(`${this.url}${path}`, {
       method,
-      headers: body === undefined ? headers : { 'content-type': 'application/json', ...headers },
+      headers: { ...this.#credentials, ...type, ...headers },
       ...(body === undefined ? {} : { body: raw ? (body as string) : JSON.stringify(body), duplex: 'half' }),
     });
     const text = await answer.text();
@@ -29,7 +39,7 @@ export class SystemClient {
 
   /** The text of an answer, with every digit. */
   async text(path: string): Promise<string> {
-    return await (await fetch(`${this.url}${path}`)).text();
+    return await (await fetch(`${this.url}${path}`, { headers: this.#credentials })).text();
   }
 
   async put(link: string, fields: object = {}): Promise<Answer<Record<string, unknown>>> {
@@ -94,7 +104,10 @@ export class SystemClient {
 
   /** Each revision of a job, from its events, until it has ended. */
   async *watch(id: string, signal?: AbortSignal): AsyncGenerator<Job> {
-    const answer = await fetch(`${this.url}/core/management/jobs/${id}/events`, signal ? { signal } : {});
+    const answer = await fetch(`${this.url}/core/management/jobs/${id}/events`, {
+      headers: this.#credentials,
+      ...(signal ? { signal } : {}),
+    });
     if (!answer.body) throw new Error(`no events of job ${id}: ${answer.status}`);
     let text = '';
     for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) {
@@ -105,6 +118,10 @@ export class SystemClient {
         if (sent !== undefined) yield jobSchema.parse(JSON.parse(sent));
       }
     }
+  }
+
+  get #credentials(): Record<string, string> {
+    return this.token === undefined ? {} : { authorization: `Bearer ${this.token}` };
   }
 
   async #request(request: object, { wait = true, headers = {}, ...fields }: JobOptions): Promise<Answer<Job>> {

@@ -12,6 +12,7 @@ import {
 } from '@tidemark/contracts';
 import { parsedBody } from '@tidemark/nest';
 
+import { openClaim } from './open-claim.js';
 import { PARTS, type GatewayParts } from '../tokens.js';
 
 /** What a transfer-worker asks about the attempt that it runs or wants to run. Each call may be repeated. */
@@ -28,8 +29,7 @@ export class AttemptsController {
   async claim(@Param('id') id: string, @Req() request: FastifyRequest): Promise<WireClaimAnswer> {
     const claim = parsedBody(request, claimRequestSchema);
     const answer = await this.parts.jobs.claim(id, { ...claim, leaseSeconds: this.#leaseSeconds });
-    if (answer.outcome === 'NOTHING') return answer;
-    return { ...answer, indexUrl: this.parts.settings.TIDEMARK_INDEX_URL, grant: this.parts.grants.forAttempt(answer) };
+    return answer.outcome === 'NOTHING' ? answer : await openClaim(this.parts, answer);
   }
 
   @Post('heartbeat')

@@ -22,7 +22,9 @@ export function openApi(): object {
         },
       ]),
     ),
-    components: { schemas: componentSchemas() },
+    components: { schemas: componentSchemas(), securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+    // A server without TIDEMARK_API_TOKENS wants none.
+    security: [{ token: [] }, {}],
   };
 }
 

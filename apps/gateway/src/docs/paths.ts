@@ -72,6 +72,9 @@ export const PATHS: Readonly<Record<string, Readonly<Record<string, Operation>>>
     get: { summary: 'A job', answers: { 200: { description: 'The job', schema: JOB } } },
     delete: { summary: 'Cancel a job', answers: { 202: { description: 'The job', schema: JOB } } },
   },
+  '/core/management/jobs/{id}/undo': {
+    post: { summary: 'Undo a restore; again, redo it', answers: { 200: { description: 'The job', schema: JOB } } },
+  },
   '/core/management/jobs/{id}/events': {
     get: {
       summary: 'A job as it changes, as Server-Sent Events',

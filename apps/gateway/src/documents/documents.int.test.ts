@@ -167,7 +167,7 @@ describe('what is the system’s', () => {
     ['GET', '/core/document-index/'],
     ['GET', '/core/management/'],
     ['GET', '/%63ore/examples'],
-    ['POST', '/core/management/jobs/x/undo'],
+    ['POST', '/core/management/jobs/x/redo'],
   ])('%s %s is nobody’s', async (method, path) => {
     const error = errorOf(await fixture.ask({ method, path, headers: JSON_TYPE }));
     expect(error).toMatchObject({ statusCode: 404, code: 'NOT_FOUND', message: `${path} not found` });

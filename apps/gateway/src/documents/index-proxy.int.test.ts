@@ -106,6 +106,7 @@ describe('what is handed on', () => {
       'x-request-id': 'mine',
       host: `127.0.0.1:${port}`,
       connection: 'keep-alive',
+      'x-tidemark-grant': expect.stringMatching(/^[\w-]+\.[\w-]+$/),
     });
   });
 

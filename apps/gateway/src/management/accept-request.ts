@@ -5,34 +5,50 @@ import { parseDestination, toFileUri } from '@tidemark/destinations';
 import type { CreatedJob } from '@tidemark/jobs';
 
 import type { GatewayParts } from '../tokens.js';
+import type { Secrets } from '../secrets/sealed-secrets.js';
 import { idempotencyOf } from './idempotency.js';
 
-/** There are no tokens yet, so every caller is the same one. */
-const ANYBODY = 'anonymous';
+export interface ReceivedRequest {
+  readonly body: string;
+  readonly caller: string;
+  /** Its Idempotency-Key. */
+  readonly key: string | undefined;
+}
 
 /**
  * Makes a job of the body of a PATCH: once it returns, the job is stored, and a worker has been or will be told.
  * Throws what is wrong with the body or its destination; nothing is stored then.
  */
 export async function acceptRequest(
-  { policy, jobs, doorbells }: Pick<GatewayParts, 'policy' | 'jobs' | 'doorbells'>,
-  body: string,
-  key: string | undefined,
+  { policy, jobs, secrets, doorbells }: Pick<GatewayParts, 'policy' | 'jobs' | 'secrets' | 'doorbells'>,
+  { body, caller, key }: ReceivedRequest,
 ): Promise<CreatedJob> {
-  const { request, warnings } = parseManagementRequest(body);
-  const operation = operationOf(request);
-  const destination = await policy.check(parseDestination(request.destination), operation);
+  const { request: asSent, bearer, warnings } = parseManagementRequest(body);
+  const operation = operationOf(asSent);
+  const destination = await policy.check(parseDestination(asSent.destination), operation);
+  const id = uuid();
+  const request = { ...asSent, destination: destination.display };
   const created = await jobs.create({
-    id: uuid(),
-    request: { ...request, destination: destination.display },
+    id,
+    request,
+    sealedSecrets: secrets.seal(id, secretsOf({ bearer, asSent: asSent.destination, shown: destination.display })),
     place: toFileUri(destination.path),
     warnings,
-    caller: ANYBODY,
+    caller,
     idempotency: key === undefined ? undefined : idempotencyOf(key, request),
   });
   // Not awaited: the job is stored, and a broker that is down must not keep its caller waiting.
   if (created.outcome === 'CREATED') void doorbells.ring({ jobId: created.job.id, operation });
   return created;
+}
+
+/** A destination without secrets is shown as it was sent. */
+function secretsOf({
+  bearer,
+  asSent,
+  shown,
+}: Record<'asSent' | 'shown', string> & { bearer: string | undefined }): Secrets {
+  return { bearer, destination: asSent === shown ? undefined : asSent };
 }
 
 function operationOf({ kind }: ManagementRequest): Operation {

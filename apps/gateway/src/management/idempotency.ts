@@ -22,7 +22,8 @@ export function checkedKey(name: string, key: string): string {
 
 /**
  * The body that counts is the request as it was understood, with its defaults and without what was ignored, so that
- * neither the order of keys nor white space matters. Its secrets are not part of it.
+ * neither the order of keys nor white space matters. Its secrets are masked in it: from the hash of a body that is
+ * known otherwise, a short one could be guessed.
  */
 export function idempotencyOf(key: string, request: ManagementRequest): Idempotency {
   return { key, bodyHash: createHash('sha256').update(JSON.stringify(request)).digest('hex') };

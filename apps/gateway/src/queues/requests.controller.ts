@@ -11,9 +11,13 @@ import { checkedKey } from '../management/idempotency.js';
 import { PARTS, type GatewayParts } from '../tokens.js';
 import { UNTIL_IT_MENDS } from './until-it-mends.js';
 
+/** Whoever the broker lets write there; its keys are apart from those of every caller over HTTP. */
+const CALLER = 'tidemark.requests';
+
 /**
  * What is asked for over the queue: the body of a PATCH, its message-id as the idempotency key. The job, or what is wrong
- * with the request, is answered on reply-to; a wrong request that waits for no answer is a dead letter.
+ * with the request, is answered on reply-to; a wrong request that waits for no answer is a dead letter. Who may write to
+ * the queue is the broker's to say; to the gateway they are one caller.
  */
 @Controller()
 export class RequestsController {
@@ -35,7 +39,7 @@ export class RequestsController {
       if (messageId === undefined)
         throw new ParameterInvalidError('message-id', 'is required: it makes the request repeatable');
       const key = checkedKey('message-id', messageId);
-      return await retry(UNTIL_IT_MENDS, () => acceptRequest(this.parts, body, key), signal);
+      return await retry(UNTIL_IT_MENDS, () => acceptRequest(this.parts, { body, caller: CALLER, key }), signal);
     } catch (error) {
       signal.throwIfAborted();
       return { error: asTidemarkError(error) };

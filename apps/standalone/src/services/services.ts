@@ -7,6 +7,7 @@ import { ConfigError, ensureFolder, type Environment, type Logger } from '@tidem
 
 import { provideDatabase } from '../database.js';
 import { findPort } from '../port-check.js';
+import { provideSecretKey } from '../secret-key.js';
 import { throwNaming } from '../standalone.js';
 import { prefixOf, type ServicesSettings } from './config.js';
 import { startService, type ServiceProcess } from './service-process.js';
@@ -54,11 +55,14 @@ export async function startServices(settings: ServicesSettings, context: Context
     TIDEMARK_INDEX_URL: indexUrl,
     TIDEMARK_INTERNAL_PORT: String(ports.internal),
     TIDEMARK_GRANT_KEY: keys.privateKey,
+    TIDEMARK_SECRET_KEY: settings.TIDEMARK_SECRET_KEY ?? (await provideSecretKey(settings.TIDEMARK_HOME)),
   });
   const worker = await start('transfer-worker', {
     PORT: String(ports.worker),
     DATABASE_URL: '',
     TIDEMARK_GRANT_KEY: '',
+    TIDEMARK_SECRET_KEY: '',
+    TIDEMARK_API_TOKENS: '',
     TIDEMARK_GATEWAY_URL: gatewayUrl,
     TIDEMARK_SPOOL: join(settings.TIDEMARK_HOME, 'spool'),
   });

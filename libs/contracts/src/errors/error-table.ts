@@ -55,6 +55,7 @@ export const ERRORS = {
   NOTHING_TO_UNDO: conflict,
   INDEX_MOVED: conflict,
   CANCELLED: conflict,
+  SECRET_KEY_CHANGED: conflict,
 
   VERSION_MISMATCH: { status: 412, exit: 2, retriable: false },
   TOO_LARGE: { status: 413, exit: 2, retriable: false },

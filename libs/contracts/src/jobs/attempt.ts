@@ -47,21 +47,25 @@ const claimedSchema = z.object({
   fence,
   leaseSeconds: z.number().positive(),
   request: managementRequestSchema,
-  /** Opened secret of the request, for the destination alone. */
-  bearer: z.string().optional(),
   /** Set when an earlier attempt got as far as FINISHING: finish this, do not start over. */
   effect: effectSchema.nullable(),
 });
 /** Nothing to run now: unknown, ended, running elsewhere, or waiting for another job. The doorbell is done with. */
 const nothingSchema = z.object({ outcome: z.literal('NOTHING') });
+/** What a claim is about, before it goes over HTTP. */
+export type Claim = z.infer<typeof claimedSchema>;
 
-export const claimAnswerSchema = z.discriminatedUnion('outcome', [claimedSchema, nothingSchema]);
-export type ClaimAnswer = z.infer<typeof claimAnswerSchema>;
-export type Claim = Extract<ClaimAnswer, { outcome: 'CLAIMED' }>;
-
-/** The claim as it is answered over HTTP: with where the attempt's index is, and a grant to use it. */
+/**
+ * The claim as it is answered over HTTP: with where the attempt's index is, a grant to use it, and the secrets of the
+ * request opened: the destination of its `request` is whole.
+ */
 export const wireClaimAnswerSchema = z.discriminatedUnion('outcome', [
-  claimedSchema.extend({ indexUrl: z.url(), grant: z.string() }),
+  claimedSchema.extend({
+    indexUrl: z.url(),
+    grant: z.string(),
+    /** For the destination alone. */
+    bearer: z.string().optional(),
+  }),
   nothingSchema,
 ]);
 export type WireClaimAnswer = z.infer<typeof wireClaimAnswerSchema>;

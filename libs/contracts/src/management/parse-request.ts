@@ -49,7 +49,7 @@ export function parseManagementRequest(body: string): ParsedRequest {
     throw new DestinationRequiredError(operation);
   }
   if (typeof destination !== 'string') throw new DestinationInvalidError('it must be a string');
-  const bearer = optionalString(fields, 'bearer');
+  const bearer = bearerIn(fields);
   const shared = {
     destination,
     indexServiceLink: indexLink(fields),
@@ -78,12 +78,18 @@ function parseObject(body: string): Fields {
   try {
     value = JSON.parse(body);
   } catch (error) {
-    throw new BodyUnparseableError(error instanceof Error ? error.message : String(error));
+    throw new BodyUnparseableError(reasonIn(error));
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new BodyUnparseableError('expected an object');
   }
   return value as Fields;
+}
+
+/** Without the piece of the body that the parser shows: it may be a secret. */
+function reasonIn(error: unknown): string {
+  const { message } = error as SyntaxError;
+  return message.replace(/^"[^]*" is not valid JSON$/, 'it is not valid JSON').replace(/, (?:\.\.\.)?"[^]*$/, '');
 }
 
 function operationOf(kind: unknown): 'BACKUP' | 'RESTORE' {
@@ -97,6 +103,14 @@ function optionalString(fields: Fields, name: string): string | undefined {
   const value = fields[name] ?? undefined;
   if (value !== undefined && typeof value !== 'string') throw new ParameterInvalidError(name, 'must be a string');
   return value;
+}
+
+/** What may stand in an Authorization header; an empty one is none. */
+function bearerIn(fields: Fields): string | undefined {
+  const bearer = optionalString(fields, 'bearer');
+  if (bearer === undefined || bearer === '') return undefined;
+  if (/^[\x21-\x7e]{1,8192}$/.test(bearer)) return bearer;
+  throw new ParameterInvalidError('bearer', 'must be 1 to 8192 printable ASCII characters without blanks');
 }
 
 function optionalField<K extends string, V>(name: K, value: V | undefined): Partial<Record<K, V>> {

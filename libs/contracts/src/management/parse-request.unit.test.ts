@@ -53,6 +53,7 @@ const refused: [string, ErrorCode, string][] = [
   [' \n', 'BODY_EMPTY', 'empty body'],
   ['{"kind":', 'BODY_UNPARSEABLE', 'Unparseable JSON body: '],
   ['[]', 'BODY_UNPARSEABLE', 'Unparseable JSON body: expected an object'],
+  ['nul', 'BODY_UNPARSEABLE', 'Unparseable JSON body: Unexpected '],
   ['null', 'BODY_UNPARSEABLE', 'Unparseable JSON body: expected an object'],
   ['{}', 'KIND_REQUIRED', 'kind is required'],
   ['{"kind":""}', 'KIND_REQUIRED', 'kind is required'],
@@ -66,6 +67,11 @@ const refused: [string, ErrorCode, string][] = [
   [backup({ backupType: 'DIRECTORY' }), 'NOT_IMPLEMENTED', 'backupType DIRECTORY'],
   [backup({ indexServiceLink: '/core/other' }), 'INDEX_UNKNOWN', 'there is no index "/core/other"'],
   [backup({ bearer: 7 }), 'PARAMETER_INVALID', 'bearer must be a string'],
+  ...['two words', 'line\r\nX-More: 1', 'käse', 'x'.repeat(8193)].map((bearer): [string, ErrorCode, string] => [
+    backup({ bearer }),
+    'PARAMETER_INVALID',
+    'bearer must be 1 to 8192 printable ASCII characters without blanks',
+  ]),
   ...[0, -1, 1.5, '1.5', 'abc', '', '-1', ' 1', '0x10', true, 9007199254740992, '9223372036854775807', [], {}].map(
     (micros): [string, ErrorCode, string] => [
       restore({ timeSnapshotBoundaryMicros: micros }),
@@ -80,6 +86,17 @@ test.each(refused)('%s is refused as %s', (body, code, message) => {
   expect(error).toBeInstanceOf(TidemarkError);
   expect((error as TidemarkError).code).toBe(code);
   expect((error as TidemarkError).message.startsWith(message)).toBe(true);
+});
+
+test.each([
+  ['{"bearer":s3cret}', "Unexpected token 's'"],
+  ['s3cret', "Unexpected token 's'"],
+  ['[object s3cret]', "Unexpected token 'o'"],
+  ['{"kind":"a kind that is long enough to be cut","bearer": s3cret-s3cret-s3cret,"x":1}', "Unexpected token 's'"],
+  ['{"bearer":"s3cret" "x"}', "Expected ',' or '}' after property value in JSON at position 19 (line 1 column 20)"],
+  ['{"bearer":"s3cret', 'Unterminated string in JSON at position 17 (line 1 column 18)'],
+])('what is wrong with %s is told without showing a piece of it', (body, reason) => {
+  expect(thrownBy(() => parseManagementRequest(body))).toMatchObject({ reason });
 });
 
 function thrownBy(work: () => unknown): unknown {

@@ -21,6 +21,7 @@ export const jobEntity = new EntitySchema<StoredJob>({
     claimId: { name: 'claim_id', type: 'uuid', nullable: true },
     worker: { type: 'text', nullable: true },
     request: { type: 'json' },
+    sealedSecrets: { name: 'sealed_secrets', type: 'text', nullable: true },
     warnings: { type: 'json' },
     progress: { type: 'json', nullable: true },
     effect: { type: 'json', nullable: true },

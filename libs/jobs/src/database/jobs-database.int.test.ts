@@ -46,7 +46,11 @@ describe('the tables', () => {
     const { job } = await first.create(newJob());
     expect(await (await open(url)).get(job.id)).toEqual(job);
     const [ran] = await onServer(url, 'SELECT name FROM jobs.migration');
-    expect(ran?.rows).toEqual([{ name: 'JobTables1795400000001' }, { name: 'UndoneJobs1795400000002' }]);
+    expect(ran?.rows).toEqual([
+      { name: 'JobTables1795400000001' },
+      { name: 'UndoneJobs1795400000002' },
+      { name: 'SealedSecrets1795400000003' },
+    ]);
   });
 
   test('can be made by a user who owns the schema and may make no other', async () => {

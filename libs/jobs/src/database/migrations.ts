@@ -40,6 +40,21 @@ class UndoneJobs1795400000002 implements MigrationInterface {
   }
 }
 
+/** The secrets of a request, sealed, for as long as its job may need them. */
+class SealedSecrets1795400000003 implements MigrationInterface {
+  readonly name = 'SealedSecrets1795400000003';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      ALTER TABLE jobs.job ADD COLUMN sealed_secrets text,
+        ADD CONSTRAINT no_secrets_after_the_end CHECK (ended_at_micros IS NULL OR sealed_secrets IS NULL)`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE jobs.job DROP COLUMN sealed_secrets');
+  }
+}
+
 /** Half-filled pages keep heartbeats, which touch no indexed column, on their page. */
 const JOB_TABLE = `
   CREATE TABLE jobs.job (
@@ -95,4 +110,4 @@ const TELL_CHANGE = `
   END $$`;
 
 /** In the order in which they were written; what has been released is never changed. */
-export const MIGRATIONS = [JobTables1795400000001, UndoneJobs1795400000002];
+export const MIGRATIONS = [JobTables1795400000001, UndoneJobs1795400000002, SealedSecrets1795400000003];

@@ -28,8 +28,14 @@ export function planClaim(seen: SeenJob, claim: NewClaim, rule: RetryRule): JobC
   };
 }
 
-/** The attempt that holds the job, as its worker is told. */
-export function claimOf(job: StoredJob, leaseSeconds: number): Claim {
+/** A claim with the secrets of the request as they are kept. */
+export interface SealedClaim extends Claim {
+  readonly sealedSecrets: string | null;
+}
+export type SealedClaimAnswer = SealedClaim | { readonly outcome: 'NOTHING' };
+
+/** The attempt that holds the job, as its worker is to be told. */
+export function claimOf(job: StoredJob, leaseSeconds: number): SealedClaim {
   return {
     outcome: 'CLAIMED',
     jobId: job.id,
@@ -39,6 +45,7 @@ export function claimOf(job: StoredJob, leaseSeconds: number): Claim {
     leaseSeconds,
     request: job.request,
     effect: job.effect,
+    sealedSecrets: job.sealedSecrets,
   };
 }
 

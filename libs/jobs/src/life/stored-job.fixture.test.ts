@@ -65,6 +65,7 @@ export function storedJob(given: Partial<StoredJob> = {}): StoredJob {
     revision: 1,
     fence: isHeld ? 1 : 0,
     exclusiveKey: 'destination:x',
+    sealedSecrets: null,
     claimId: isHeld ? 'claim-1' : null,
     worker: isHeld ? 'worker-1' : null,
     request: BACKUP,

@@ -6,6 +6,8 @@ export interface StoredJob extends Omit<Job, 'documentSelfLink'> {
   position: number;
   caller: string;
   exclusiveKey: string;
+  /** What is masked in the request, sealed by the gateway; null where nothing is, and from the job's end on. */
+  sealedSecrets: string | null;
   fence: number;
   /** Of the latest claim, also when its attempt has ended: one claimId claims once and never again. */
   claimId: string | null;
@@ -19,8 +21,10 @@ export interface StoredJob extends Omit<Job, 'documentSelfLink'> {
   effect: Effect | null;
 }
 
-/** What a change writes; `revision` and `position` are not its business. */
-export type JobChanges = Partial<Omit<StoredJob, 'id' | 'position' | 'revision' | 'createdAtMicros' | 'request'>>;
+/** What a change writes; `revision`, `position` and the erasing of secrets are not its business. */
+export type JobChanges = Partial<
+  Omit<StoredJob, 'id' | 'position' | 'revision' | 'createdAtMicros' | 'request' | 'sealedSecrets'>
+>;
 
 /** A job at a moment of the database's clock. */
 export interface SeenJob {

@@ -1,5 +1,7 @@
 import type { QueryDeepPartialEntity } from 'typeorm';
 
+import { isTerminal } from '@tidemark/contracts';
+
 import type { JobsDatabase, Row } from '../database/jobs-database.js';
 import { jobEntity } from '../database/job-entity.js';
 import type { JobChanges, SeenJob, StoredJob } from '../life/stored-job.js';
@@ -35,13 +37,14 @@ async function seeJob(database: JobsDatabase, id: string): Promise<SeenJob | und
   return row && { job: database.toStoredJob(row), nowMicros: row.now_micros, behindAnother: row.behind_another };
 }
 
-/** One statement; undefined when state, fence or lease are no longer those of `seen`. */
+/** One statement, which erases the secrets of a job that it ends; undefined when state, fence or lease are no longer those of `seen`. */
 async function compareAndSet(
   database: JobsDatabase,
   seen: StoredJob,
   changes: JobChanges,
 ): Promise<StoredJob | undefined> {
-  const values = { ...changes, revision: () => 'revision + 1' } as QueryDeepPartialEntity<StoredJob>;
+  const erased = changes.state && isTerminal(changes.state) ? { sealedSecrets: null } : {};
+  const values = { ...changes, ...erased, revision: () => 'revision + 1' } as QueryDeepPartialEntity<StoredJob>;
   const result = await database.run(
     async (runner) =>
       await runner.manager

@@ -1,8 +1,6 @@
-import type { ClaimAnswer } from '@tidemark/contracts';
-
 import { violates, type JobsDatabase } from '../database/jobs-database.js';
 import { HOLDING_STATES } from '../life/job-states.js';
-import { claimOf, leaseMicros, planClaim, type NewClaim } from '../life/plan-claim.js';
+import { claimOf, leaseMicros, planClaim, type NewClaim, type SealedClaimAnswer } from '../life/plan-claim.js';
 import type { RetryRule } from '../life/retry-rule.js';
 import type { StoredJob } from '../life/stored-job.js';
 import { changeJob } from './change-job.js';
@@ -15,7 +13,7 @@ export class ClaimJobs {
     private readonly rule: RetryRule,
   ) {}
 
-  async claim(id: string, claim: NewClaim): Promise<ClaimAnswer> {
+  async claim(id: string, claim: NewClaim): Promise<SealedClaimAnswer> {
     const job = (await this.#take(id, claim)) ?? (await this.#repeat(id, claim));
     return job ? claimOf(job, claim.leaseSeconds) : { outcome: 'NOTHING' };
   }

@@ -12,6 +12,8 @@ export interface NewJob {
   readonly id: string;
   /** With every secret masked. */
   readonly request: ManagementRequest;
+  /** What is masked in it, sealed; erased when the job ends. */
+  readonly sealedSecrets?: string | undefined;
   /** The destination as the policy resolved it; two spellings of one place are one. */
   readonly place: string;
   readonly warnings: readonly string[];
@@ -71,11 +73,11 @@ async function insertJob(database: JobsDatabase, job: NewJob): Promise<Job | und
       RETURNING 1
     ), job AS (
       INSERT INTO jobs.job
-        (id, caller, operation, state, exclusive_key, request, warnings,
+        (id, caller, operation, state, exclusive_key, request, sealed_secrets, warnings,
          created_at_micros, not_before_micros, rung_at_micros)
       SELECT ${id}::uuid, ${caller}, ${request.kind === RESTORE_KIND ? 'RESTORE' : 'BACKUP'}, 'QUEUED',
-        ${exclusiveKeyOf(request, job.place)}, ${JSON.stringify(request)}::json, ${JSON.stringify(job.warnings)}::json,
-        moment, moment, moment
+        ${exclusiveKeyOf(request, job.place)}, ${JSON.stringify(request)}::json, ${job.sealedSecrets},
+        ${JSON.stringify(job.warnings)}::json, moment, moment, moment
       FROM (SELECT ${() => NOW} AS moment) AS clock
       WHERE ${idempotency?.key}::text IS NULL OR EXISTS (SELECT FROM key)
       RETURNING *

@@ -1,6 +1,6 @@
 import { connect, type Channel, type ChannelModel, type ConfirmChannel, type RecoveringChannelModel } from 'amqplib';
 
-import { sleep, type Logger } from '@tidemark/platform';
+import { maskSecrets, sleep, type Logger } from '@tidemark/platform';
 
 import type {
   BrokerConnection,
@@ -10,7 +10,6 @@ import type {
   Source,
   StoredMessage,
 } from '../broker-connection.js';
-import { maskSecrets } from '../mask-secrets.js';
 import { NotPublishedError } from '../not-published-error.js';
 import { DEAD_LETTERS } from '../topology.js';
 import { ConfirmedPublisher } from './confirmed-publisher.js';

@@ -5,6 +5,7 @@ import type { FastifyReply } from 'fastify';
 import { MethodNotAllowedError, toErrorBody, type ErrorBody, type TidemarkError } from '@tidemark/contracts';
 import type { Logger } from '@tidemark/platform';
 
+import { TooManyRequestsError, UnauthenticatedError } from '../http/http-errors.js';
 import { REQUEST_ID_HEADER } from '../http/request-basics.js';
 import { rawPath } from '../http/request-path.js';
 import { toTidemarkError } from './framework-error.js';
@@ -41,8 +42,14 @@ export function answerWithError(reply: FastifyReply, thrown: unknown, log: Logge
 }
 
 function headersOf(error: TidemarkError): Record<string, string> {
-  const allow = error instanceof MethodNotAllowedError ? { allow: error.allowed.join(', ') } : {};
-  return { 'content-type': ERROR_CONTENT_TYPE, ...allow };
+  return { 'content-type': ERROR_CONTENT_TYPE, ...ownHeadersOf(error) };
+}
+
+function ownHeadersOf(error: TidemarkError): Record<string, string> {
+  if (error instanceof MethodNotAllowedError) return { allow: error.allowed.join(', ') };
+  if (error instanceof UnauthenticatedError) return { 'www-authenticate': 'Bearer' };
+  if (error instanceof TooManyRequestsError) return { 'retry-after': String(error.retryAfterSeconds) };
+  return {};
 }
 
 function logFailure(log: Logger, { code }: ErrorBody, facts: object): void {

@@ -14,6 +14,23 @@ export class RequestTimeoutError extends TidemarkError {
   }
 }
 
+export class UnauthenticatedError extends TidemarkError {
+  readonly code = 'UNAUTHENTICATED';
+  constructor(reason: string) {
+    super(`${reason}; send one of TIDEMARK_API_TOKENS as Authorization: Bearer <token>`);
+  }
+}
+
+export class TooManyRequestsError extends TidemarkError {
+  readonly code = 'TOO_MANY_REQUESTS';
+  constructor(
+    why: string,
+    readonly retryAfterSeconds: number,
+  ) {
+    super(`${why}; try again in ${retryAfterSeconds} s`, { details: { retryAfterSeconds } });
+  }
+}
+
 export class HostUnknownError extends TidemarkError {
   readonly code = 'HOST_UNKNOWN';
   constructor(host: string) {

@@ -1,5 +1,5 @@
 import { TidemarkError } from '@tidemark/contracts';
-import { ConfigError, createLogger, sleep, type Logger } from '@tidemark/platform';
+import { ConfigError, createLogger, maskSecrets, sleep, type Logger } from '@tidemark/platform';
 
 import { PortInUseError } from '../http/listen.js';
 
@@ -101,7 +101,7 @@ function tellFailedStart(
   { service, log, host }: Required<Pick<ServiceRun, 'service' | 'log' | 'host'>>,
   error: unknown,
 ): void {
-  if (isForPeople(error)) host.stderr.write(`${service}: ${error.message}\n`);
+  if (isForPeople(error)) host.stderr.write(`${service}: ${maskSecrets(error.message)}\n`);
   else log.fatal({ err: error }, 'could not start');
 }
 

@@ -1,0 +1,53 @@
+const MASK = '***';
+
+/** Fields, headers and settings whose values are secrets, whatever holds them. */
+const NAMES =
+  'bearer|authorization|proxy-authorization|cookie|x-tidemark-grant|grant|tokens?|password|TIDEMARK_API_TOKENS|TIDEMARK_SECRET_KEY|TIDEMARK_GRANT_KEY';
+const SECRET = new RegExp(`^(?:${NAMES})$`, 'i');
+/** The same in what is no whole JSON text. */
+const SECRET_FIELD = new RegExp(`("(?:${NAMES})"\\s*:\\s*")(?:[^"\\\\]|\\\\.)*`, 'gi');
+
+/** JSON may have escaped the slashes of a URL, and other characters of it, but not a quote that ends it. */
+const SCHEME = String.raw`\b[a-z][a-z0-9+.-]*:\\?\/\\?\/`;
+const USERINFO = new RegExp(String.raw`(${SCHEME})[^\s"/?#\\]*@`, 'gi');
+const QUERY = new RegExp(String.raw`(${SCHEME}[^\s"?#]*\?)(?:\\[^"]|[^\s"#\\])+`, 'gi');
+/** A password may hold what would end it in a URL that is well formed. */
+const CONNECTION_USERINFO = /\b((?:postgres(?:ql)?|amqps?):\\?\/\\?\/)[^\s"]*@/gi;
+const CREDENTIALS = /\b(Bearer +)[\w.~+/-]{8,}=*/g;
+
+/**
+ * The text of a message, a log line or an error fit for people to see: secrets by the names of their fields, userinfo
+ * and queries of URLs, and the credentials of an Authorization header are masked.
+ */
+export function maskSecrets(text: string): string {
+  return maskParsed(text) ?? maskText(text.replace(SECRET_FIELD, `$1${MASK}`));
+}
+
+/** By structure, so that no spelling of a name or a value gets through; undefined where the text is not JSON. */
+function maskParsed(text: string): string | undefined {
+  let found = 0;
+  const mask = (name: string, value: unknown): unknown => {
+    const masked = masking(name, value);
+    if (masked !== value) found++;
+    return masked;
+  };
+  try {
+    const masked: unknown = JSON.parse(text, mask);
+    return found > 0 ? JSON.stringify(masked) : text;
+  } catch {
+    return undefined;
+  }
+}
+
+function masking(name: string, value: unknown): unknown {
+  if (SECRET.test(name) && value !== null) return MASK;
+  return typeof value === 'string' ? maskText(value) : value;
+}
+
+function maskText(text: string): string {
+  return text
+    .replace(CONNECTION_USERINFO, `$1${MASK}@`)
+    .replace(USERINFO, `$1${MASK}@`)
+    .replace(QUERY, `$1${MASK}`)
+    .replace(CREDENTIALS, `$1${MASK}`);
+}

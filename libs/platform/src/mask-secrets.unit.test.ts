@@ -1,0 +1,56 @@
+import { expect, test } from '@jest/globals';
+import fc from 'fast-check';
+
+import { maskSecrets } from './mask-secrets.js';
+
+test.each([
+  ['{"bearer":"s3cret","a":1}', '{"bearer":"***","a":1}'],
+  ['{"be\\u0061rer":"s3cret"}', '{"bearer":"***"}'],
+  ['[{"x":{"bearer":"s3cret"}}]', '[{"x":{"bearer":"***"}}]'],
+  ['{"Bearer":["s3cret"]}', '{"Bearer":"***"}'],
+  ['{"bearer":31415926}', '{"bearer":"***"}'],
+  ['{"bearer":null}', '{"bearer":null}'],
+  ['{"bearer" : "s3\\"cret", ', '{"bearer" : "***", '],
+  ['{"bearer":"s3cret', '{"bearer":"***'],
+  [
+    '{"err":{"config":{"headers":{"Authorization":"Basic s3cret"}}}}',
+    '{"err":{"config":{"headers":{"Authorization":"***"}}}}',
+  ],
+  ['{"x-tidemark-grant":"s3cret"}', '{"x-tidemark-grant":"***"}'],
+  ['{"destination":"https://h/a?sig=s3cret#x"}', '{"destination":"https://h/a?***#x"}'],
+  ['{"destination":"https://h/a?sig=s3\\u0063ret"}', '{"destination":"https://h/a?***"}'],
+  ['{"msg":"\\"http://h/a?b=s3cret\\" failed"}', '{"msg":"\\"http://h/a?***\\" failed"}'],
+  ['"HTTPS:\\/\\/user:s3cret@h\\/a?b"', '"HTTPS://***@h/a?***"'],
+  ['broken "HTTPS:\\/\\/user:s3cret@h\\/a?b=\\u0073" {', 'broken "HTTPS:\\/\\/***@h\\/a?***" {'],
+  ['broken {"m":"\\"http://h/a?s3cret\\" failed', 'broken {"m":"\\"http://h/a?***\\" failed'],
+  ['GET http://u@h/a?s3cret failed', 'GET http://***@h/a?*** failed'],
+  ['cannot connect to postgres://me:s3cret@h/db', 'cannot connect to postgres://***@h/db'],
+  ['cannot connect to amqps://me:s3/c?r#e@t@h:5671/v', 'cannot connect to amqps://***@h:5671/v'],
+  ['sent Authorization: Bearer s3cret-s3cret+/==', 'sent Authorization: Bearer ***'],
+  ['{"mail":"me@example.org","why?":"because"}', '{"mail":"me@example.org","why?":"because"}'],
+  ['at file:///srv/node_modules/@nestjs/core.js:3:4', 'at file:///srv/node_modules/@nestjs/core.js:3:4'],
+  ['{"n":12345678901234567890}', '{"n":12345678901234567890}'],
+])('%s is shown as %s', (text, shown) => {
+  expect(maskSecrets(text)).toBe(shown);
+});
+
+test('a bearer is never shown, wherever it stands in what JSON value', () => {
+  const secret = fc.string({ minLength: 8 }).filter((text) => /^\w+$/.test(text));
+  fc.assert(
+    fc.property(fc.jsonValue(), secret, (value, bearer) => {
+      const text = JSON.stringify({ value: [value, { bearer: `<${bearer}>` }] });
+      expect(maskSecrets(text)).not.toContain(`<${bearer}>`);
+      expect(maskSecrets(text.slice(0, -2))).not.toContain(`<${bearer}>`);
+    }),
+  );
+});
+
+test('what is JSON stays JSON, wherever in it a URL stands', () => {
+  const url = fc.webUrl({ withQueryParameters: true });
+  fc.assert(
+    fc.property(fc.jsonValue(), url, fc.string(), (value, href, around) => {
+      const text = JSON.stringify({ value, message: `${around}"${href}"${around}` });
+      expect(() => JSON.parse(maskSecrets(text)) as unknown).not.toThrow();
+    }),
+  );
+});
