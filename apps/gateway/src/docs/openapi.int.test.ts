@@ -41,7 +41,11 @@ describe('/core/docs', () => {
     for (const path of Object.keys(document.paths).filter((each) => each !== '/{link}')) {
       const answer = await fixture.ask({ method: 'TRACE', path: path.replace('{id}', 'x') });
       const served = methodsOf(path).map((method) => method.toUpperCase());
-      expect([path, answer.status, answer.headers.allow]).toEqual([path, 405, [...served, ...(served.includes('GET') ? ['HEAD'] : [])].sort().join(', ')]);
+      expect([path, answer.status, answer.headers.allow]).toEqual([
+        path,
+        405,
+        [...served, ...(served.includes('GET') ? ['HEAD'] : [])].sort().join(', '),
+      ]);
     }
   });
 
