@@ -69,6 +69,7 @@ describe('a job', () => {
       startedAtMicros: null,
       endedAtMicros: null,
       result: null,
+      undone: false,
       error: null,
       attempts: [],
       warnings: [],
