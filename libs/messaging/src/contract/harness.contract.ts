@@ -78,7 +78,7 @@ export function hold(): { released: Promise<unknown>; release: () => void } {
 }
 
 export async function eventually<T>(look: () => Promise<readonly T[]>, count: number): Promise<readonly T[]> {
-  for (let looks = 0; looks < 1000; looks++) {
+  for (let looks = 0; looks < 10_000; looks++) {
     const found = await look();
     if (found.length >= count) return found;
     await new Promise((resolve) => setTimeout(resolve, 1));
