@@ -125,10 +125,12 @@ test('a restore before its switch, to an index that has been switched otherwise 
   const turn = 'UPDATE catalog.index SET live_generation = previous_generation, previous_generation = live_generation';
   await query(databaseUrl, turn);
   const turned = await fingerprintOf(system.it);
+  const { attempt } = await system.stored(id);
 
   await system.startAgain();
   expect(await system.it.client.ended(id)).toMatchObject({
     state: 'FAILED',
+    attempt,
     error: { code: 'INDEX_MOVED', phase: 'SWITCHING', retriable: false, details: { live: turned.liveGeneration } },
   });
   expect(await fingerprintOf(system.it)).toEqual(turned);

@@ -129,6 +129,19 @@ describe('a network that is cut', () => {
     expect((await arrived.next()).message.body).toEqual({ jobId: OTHER_JOB });
   });
 
+  test('is outlasted by what was published meanwhile, where its bound is longer', async () => {
+    const patient = own.connectTo(proxy.urlOf(testBrokerUrl()), { publishMillis: 20_000 });
+    await eventually(() => Promise.resolve(patient.problems().length === 0 ? [1] : []), 1);
+    proxy.cut();
+    await eventually(() => Promise.resolve(patient.problems()), 1);
+    const publishing = patient.publish('settled', settled(7));
+    proxy.mend();
+    await publishing;
+    await patient.close();
+    const [reports] = collect(messaging, 'tidemark.reports');
+    expect((await reports.next()).message.body).toMatchObject({ fence: 7 });
+  });
+
   test('brings a message that was in hand to somebody else', async () => {
     const taken = inbox<string>();
     const ended = Promise.withResolvers<undefined>();
