@@ -16,6 +16,16 @@ const withServices = {
   globalTeardown: '<rootDir>/test/global-teardown.mjs',
 };
 
+/** Whole-system tests that are about something else than what a system does, or that start their systems themselves. */
+const NOT_OVER_SERVICES = ['start', 'start-services', 'demo', 'by-hand', 'canary', 'memory'];
+
+const overServices = {
+  ...project('e2e', withServices),
+  displayName: 'services',
+  testEnvironment: '<rootDir>/test/services-environment.mjs',
+  testPathIgnorePatterns: NOT_OVER_SERVICES.map((name) => `/test/${name}\\.e2e\\.`),
+};
+
 export default {
   /** A limit for what hangs, not a measure: processes and databases are started, two or more at a time. */
   testTimeout: 30_000,
@@ -23,5 +33,5 @@ export default {
   maxWorkers: '50%',
   workerIdleMemoryLimit: '1GB',
   reporters: ['default', '<rootDir>/scripts/test-reporter.mjs'],
-  projects: [project('unit'), project('int', withServices), project('e2e', withServices)],
+  projects: [project('unit'), project('int', withServices), project('e2e', withServices), overServices],
 };

@@ -16,7 +16,7 @@ const LIB_ARROWS = {
 
 /** Who may import an npm package (a pattern over its name). */
 const NPM_OWNERS = [
-  { npm: 'amqplib', owners: ['libs/messaging', 'libs/local-services'] },
+  { npm: 'amqplib', owners: ['libs/messaging', 'libs/local-services', 'libs/testing'] },
   { npm: 'archiver', owners: ['libs/archive'] },
   { npm: 'unzipper', owners: ['libs/archive'] },
   { npm: 'axios', owners: ['libs/destinations', 'apps'] },

@@ -40,7 +40,11 @@ beforeAll(async () => {
   [proxy, database] = await Promise.all([PostgresProxy.open(), createTestDatabase()]);
   it = await startSystem({
     proxy,
-    like: { home: await mkdtemp(join(tmpdir(), 'tidemark-canary-')), databaseUrl: withPassword(database.url) },
+    like: {
+      home: await mkdtemp(join(tmpdir(), 'tidemark-canary-')),
+      databaseUrl: withPassword(database.url),
+      services: undefined,
+    },
     settings: {
       TIDEMARK_LOG_LEVEL: 'trace',
       TIDEMARK_API_TOKENS: `look:reader:${canaries.reader},ops:operator:${operator}`,
@@ -176,7 +180,7 @@ test('figures, status, health and the description of the API', async () => {
   for (const path of ['/core/metrics', '/core/management', '/core/health/ready', '/core/docs']) {
     expect((await call('GET', path, { token: canaries.reader })).status).toBe(200);
   }
-  await sightings.commandLine(it.pid);
+  await sightings.commandLine(it.worker.pid);
 });
 
 test('starts that fail', async () => {

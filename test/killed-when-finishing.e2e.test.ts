@@ -25,7 +25,7 @@ async function killedAsFinishing(operation: 'backup' | 'restore'): Promise<strin
   const held = await holdChanges(it, 'UPDATE ON jobs.job', `NEW.state = 'FINISHING' AND OLD.state <> 'FINISHING'`);
   const { body } = await it.client[operation](system.archive, { wait: false });
   const session = await held.reached();
-  process.kill(it.pid, 'SIGSTOP');
+  it.freeze();
   await held.release();
   await idle(session);
   await it.kill();
@@ -39,7 +39,7 @@ async function killedAsSucceeding(operation: 'backup' | 'restore'): Promise<stri
   const held = await holdChanges(it, 'UPDATE ON jobs.job', `NEW.state = 'SUCCEEDED'`);
   const { body } = await it.client[operation](system.archive, { wait: false });
   const session = await held.reached();
-  process.kill(it.pid, 'SIGSTOP'); // it would say it again
+  it.freeze(); // it would say it again
   await query(it.databaseUrl, 'SELECT pg_terminate_backend($1, 10000)', [session]);
   await it.kill();
   await held.release();

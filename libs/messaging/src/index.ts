@@ -6,3 +6,4 @@ export * from './messaging.js';
 export * from './not-published-error.js';
 export * from './topology.js';
 export * from './rabbitmq/rabbitmq-connection.js';
+export { BrokerNames } from './rabbitmq/names.js';

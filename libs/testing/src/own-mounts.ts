@@ -14,6 +14,6 @@ export function withOwnMounts(script: string): readonly string[] | undefined {
 }
 
 /** A path as a system with mounts of its own has it, for others. */
-export function insideMounts({ pid }: Pick<RunningSystem, 'pid'>, path: string): string {
-  return join(`/proc/${pid}/root`, path);
+export function insideMounts({ worker }: Pick<RunningSystem, 'worker'>, path: string): string {
+  return join(`/proc/${worker.pid}/root`, path);
 }

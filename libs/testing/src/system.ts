@@ -1,95 +1,118 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 
-import { environment, SERVICE_NODE_FLAGS } from '@tidemark/platform';
+import { environment } from '@tidemark/platform';
 
 import type { PostgresProxy } from './postgres-proxy.js';
+import { Services, type ServiceCounts, type ServicesIdentity } from './services.js';
 import { SystemClient } from './system-client.js';
 import { createTestDatabase } from './test-database.js';
+import { NotReadyError, TestProcess } from './test-process.js';
 
 export interface SystemOptions {
   /** Settings over those of the harness; an empty value is one that is not set. */
   readonly settings?: Readonly<Record<string, string>>;
-  /** Of an earlier system, to go on where it was: its database and its folder. */
-  readonly like?: Pick<RunningSystem, 'home' | 'databaseUrl'>;
+  /** Of an earlier system, to go on where it was: its database and its folder, and its keys and queues. */
+  readonly like?: Pick<RunningSystem, 'home' | 'databaseUrl' | 'services'>;
   /** Its database is reached by way of this. */
   readonly proxy?: PostgresProxy;
   /** A command that runs the one behind it in its own place, such as `nice`. */
   readonly within?: readonly string[];
 }
 
-/** A standalone in a process of its own, with a database and a folder of its own. */
+/** A whole system with a database and a folder of its own. */
 export interface RunningSystem {
   readonly client: SystemClient;
   readonly url: string;
-  readonly pid: number;
   readonly home: string;
   /** A folder that archives may go to. */
   readonly archives: string;
   readonly databaseUrl: string;
-  /** Everything that it wrote to its standard error. */
+  /** Each of its processes; of standalone the one. */
+  readonly processes: readonly TestProcess[];
+  /** The one that writes and reads archives. */
+  readonly worker: TestProcess;
+  /** Undefined where everything is in one process. */
+  readonly services: ServicesIdentity | undefined;
+  /** Everything that its processes wrote to their standard error. */
   readonly log: () => string;
-  /** Resident memory now and at its highest so far, in bytes, as the operating system counts it. */
-  memory(): { now: number; peak: number };
-  /** SIGTERM; resolves with the exit code. */
+  /** SIGTERM; resolves with the exit code, the first that is not 0 of several. */
   stop(): Promise<number | null>;
   /** SIGKILL. */
   kill(): Promise<void>;
-  /** Stops it where it runs, and removes its database and folder. */
+  /** Every process stands still until it is killed. */
+  freeze(): void;
+  /** Stops it where it runs, and removes its database, its folder and its queues. */
   remove(): Promise<void>;
 }
 
-const MAIN = fileURLToPath(new URL('../../../apps/standalone/dist/main.js', import.meta.url));
-const READY = /^Tidemark is ready at (\S+)/m;
+/** Where a system has what it keeps. */
+interface Place {
+  readonly home: string;
+  readonly databaseUrl: string;
+}
 
+/**
+ * Standalone in a process of its own; where TIDEMARK_TEST_SYSTEM is `services`, a process for each service, with
+ * RabbitMQ between them.
+ */
 export async function startSystem(options: SystemOptions = {}): Promise<RunningSystem> {
-  const { like } = options;
-  const home = like?.home ?? (await makeHome());
-  const database = like ? undefined : await createTestDatabase();
-  const databaseUrl = like?.databaseUrl ?? database?.url ?? '';
-  const { child, log, exited } = launch(settingsOf(options, { home, databaseUrl }), options.within ?? []);
-  const url = await ready(child, exited, log);
-  const end = async (signal: 'SIGTERM' | 'SIGKILL'): Promise<number | null> => {
-    child.kill(signal);
-    return await exited;
-  };
+  if (environment().TIDEMARK_TEST_SYSTEM === 'services') return await startServices(options);
+  const { like, within = [] } = options;
+  const place = await makePlace(like);
+  const settings = { TIDEMARK_HOME: place.home, AMQP_URL: '', PORT: '0', ...settingsOf(options, place) };
+  const one = await new TestProcess({ app: 'standalone', settings, within }).start();
   return {
-    client: new SystemClient(url),
-    url,
-    pid: child.pid ?? 0,
-    home,
-    archives: join(home, 'archives'),
-    databaseUrl,
-    log,
-    memory: () => memoryOf(child.pid ?? 0),
-    stop: () => end('SIGTERM'),
-    kill: async () => {
-      await end('SIGKILL');
-    },
+    ...describe(place, one.url),
+    processes: [one],
+    worker: one,
+    services: undefined,
+    log: () => one.log,
+    stop: () => one.stop(),
+    kill: () => one.kill(),
+    freeze: () => one.freeze(),
     remove: async () => {
-      await end('SIGTERM');
-      await rm(home, { recursive: true, force: true });
-      await database?.drop();
+      await one.stop();
+      await place.remove();
     },
   };
 }
 
-function settingsOf(
-  { settings, proxy }: SystemOptions,
-  { home, databaseUrl }: Pick<RunningSystem, 'home' | 'databaseUrl'>,
-): Record<string, string> {
+export interface RunningServices extends RunningSystem {
+  readonly gateways: readonly TestProcess[];
+  readonly indexServices: readonly TestProcess[];
+  readonly workers: readonly TestProcess[];
+  readonly services: ServicesIdentity;
+}
+
+/** A process for each service, or several, and RabbitMQ between them: the test broker, or the one that is given. */
+export async function startServices(
+  options: SystemOptions & { readonly counts?: ServiceCounts; readonly amqpUrl?: string } = {},
+): Promise<RunningServices> {
+  const place = await makePlace(options.like);
+  const services = new Services({ ...options, ...place, settings: settingsOf(options, place) });
+  await services.start();
+  const { gateways, indexServices, workers, processes, identity } = services;
+  const [gateway] = gateways;
+  const [worker] = workers;
+  if (!gateway || !worker) throw new Error('a system has a gateway and a worker');
   return {
-    TIDEMARK_HOME: home,
-    TIDEMARK_FILE_ROOTS: join(home, 'archives'),
-    DATABASE_URL: proxy?.urlOf(databaseUrl) ?? databaseUrl,
-    AMQP_URL: '',
-    PORT: '0',
-    ...settings,
+    ...describe(place, gateway.url),
+    gateways,
+    indexServices,
+    workers,
+    processes,
+    worker,
+    services: identity,
+    log: () => processes.map(({ log }) => log).join(''),
+    stop: () => services.stop(),
+    kill: () => services.kill(),
+    freeze: () => processes.forEach((process) => process.freeze()),
+    remove: async () => {
+      await services.remove();
+      await place.remove();
+    },
   };
 }
 
@@ -97,49 +120,39 @@ function settingsOf(
 export async function runSystem(
   settings: Readonly<Record<string, string>>,
 ): Promise<{ code: number | null; stderr: string }> {
-  const { log, exited } = launch({ AMQP_URL: '', ...settings }, []);
-  return { code: await exited, stderr: log() };
+  const one = new TestProcess({ app: 'standalone', settings: { AMQP_URL: '', ...settings } });
+  try {
+    await one.start();
+  } catch (error) {
+    if (error instanceof NotReadyError) return { code: error.code, stderr: error.log };
+    throw error;
+  }
+  return { code: await one.ended, stderr: one.log };
 }
 
-interface Launched {
-  readonly child: ChildProcess;
-  readonly exited: Promise<number | null>;
-  readonly log: () => string;
+function describe({ home, databaseUrl }: Place, url: string) {
+  return { client: new SystemClient(url), url, home, archives: join(home, 'archives'), databaseUrl };
 }
 
-function launch(settings: Readonly<Record<string, string>>, within: readonly string[]): Launched {
-  const [command, ...rest] = [...within, process.execPath, ...SERVICE_NODE_FLAGS, MAIN];
-  const child = spawn(command, rest, {
-    env: { ...environment(), NODE_OPTIONS: '', ...settings },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let log = '';
-  child.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-  const exited = once(child, 'close').then(([code]) => code as number | null);
-  return { child, exited, log: () => log };
+function settingsOf({ settings, proxy }: SystemOptions, { home, databaseUrl }: Place): Record<string, string> {
+  return {
+    TIDEMARK_FILE_ROOTS: join(home, 'archives'),
+    DATABASE_URL: proxy?.urlOf(databaseUrl) ?? databaseUrl,
+    ...settings,
+  };
 }
 
-async function ready(child: ChildProcess, exited: Promise<unknown>, log: () => string): Promise<string> {
-  let output = '';
-  return await new Promise((resolve, reject) => {
-    child.stdout?.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      const url = READY.exec(output)?.[1];
-      if (url !== undefined) resolve(url);
-    });
-    exited.then(() => reject(new Error(`standalone ended before it was ready:\n${log()}`)), reject);
-  });
-}
-
-/** PostgreSQL may run as another user and must be able to enter. */
-async function makeHome(): Promise<string> {
-  const home = await mkdtemp(join(tmpdir(), 'tidemark-test-'));
-  await chmod(home, 0o755);
-  return home;
-}
-
-function memoryOf(pid: number): { now: number; peak: number } {
-  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const kilobytes = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
-  return { now: 1024 * kilobytes('VmRSS'), peak: 1024 * kilobytes('VmHWM') };
+/** PostgreSQL may run as another user and must be able to enter the folder. */
+async function makePlace(like: SystemOptions['like']): Promise<Place & { remove(): Promise<void> }> {
+  const home = like?.home ?? (await mkdtemp(join(tmpdir(), 'tidemark-test-')));
+  if (!like) await chmod(home, 0o755);
+  const database = like ? undefined : await createTestDatabase();
+  return {
+    home,
+    databaseUrl: like?.databaseUrl ?? database?.url ?? '',
+    remove: async () => {
+      await rm(home, { recursive: true, force: true });
+      await database?.drop();
+    },
+  };
 }

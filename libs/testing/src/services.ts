@@ -1,0 +1,153 @@
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+
+import { newGrantKeys } from '@tidemark/contracts';
+
+import { testBrokerUrl } from './test-broker.js';
+import { removeTopology } from './test-topology.js';
+import { TestProcess, type AppName } from './test-process.js';
+
+export interface ServiceCounts {
+  readonly gateways?: number;
+  readonly indexServices?: number;
+  readonly workers?: number;
+}
+
+/** What every process of a system must agree on, from start to start. */
+export interface ServicesIdentity {
+  readonly amqpUrl: string;
+  readonly queuePrefix: string;
+  readonly grantKeys: { readonly privateKey: string; readonly publicKey: string };
+  readonly secretKey: string;
+}
+
+interface ServicesOptions {
+  readonly home: string;
+  readonly databaseUrl: string;
+  readonly settings: Readonly<Record<string, string>>;
+  readonly like?: { readonly services: ServicesIdentity | undefined };
+  readonly counts?: ServiceCounts;
+  readonly amqpUrl?: string;
+  readonly within?: readonly string[];
+}
+
+/**
+ * Gateways, index-services and transfer-workers, each in a process of its own. They have their ports for good, so that
+ * one that is started again is found by the others. The n-th gateway asks the n-th index-service, the n-th worker the
+ * n-th gateway; where one kind has fewer, it is the first.
+ */
+export class Services {
+  readonly identity: ServicesIdentity;
+  gateways: readonly TestProcess[] = [];
+  indexServices: readonly TestProcess[] = [];
+  workers: readonly TestProcess[] = [];
+
+  constructor(private readonly options: ServicesOptions) {
+    this.identity = options.like?.services ?? {
+      amqpUrl: options.amqpUrl ?? testBrokerUrl(),
+      queuePrefix: `test-${randomUUID()}`,
+      grantKeys: newGrantKeys(),
+      secretKey: randomBytes(32).toString('base64'),
+    };
+  }
+
+  get processes(): readonly TestProcess[] {
+    return [...this.gateways, ...this.indexServices, ...this.workers];
+  }
+
+  async start(): Promise<void> {
+    const { gateways = 1, indexServices = 1, workers = 1 } = this.options.counts ?? {};
+    const indexPorts = await freePorts(indexServices);
+    const internalPorts = await freePorts(gateways);
+    this.indexServices = indexPorts.map((port) => this.#indexService(port));
+    this.gateways = await Promise.all(
+      internalPorts.map(async (internal, n) => this.#gateway({ internal, index: nth(indexPorts, n) })),
+    );
+    this.workers = Array.from({ length: workers }, (_, n) => this.#worker(n, nth(internalPorts, n)));
+    await Promise.all(this.processes.map((process) => process.start()));
+  }
+
+  /** Workers first: what they hand back is told to somebody. Resolves with the first exit code that is not 0. */
+  async stop(): Promise<number | null> {
+    const codes: (number | null)[] = [];
+    for (const kind of [this.workers, this.gateways, this.indexServices]) {
+      codes.push(...(await Promise.all(kind.map((process) => process.stop()))));
+    }
+    return codes.find((code) => code !== 0) ?? 0;
+  }
+
+  async kill(): Promise<void> {
+    await Promise.all(this.processes.map((process) => process.kill()));
+  }
+
+  async remove(): Promise<void> {
+    await this.stop();
+    await removeTopology(this.identity);
+  }
+
+  #indexService(port: number): TestProcess {
+    return this.#process('index-service', {
+      HOST: '127.0.0.1',
+      PORT: String(port),
+      TIDEMARK_GRANT_KEY: this.identity.grantKeys.publicKey,
+    });
+  }
+
+  async #gateway({ internal, index }: { internal: number; index: number }): Promise<TestProcess> {
+    return this.#process('gateway', {
+      PORT: String(nth(await freePorts(1), 0)),
+      TIDEMARK_INTERNAL_PORT: String(internal),
+      TIDEMARK_INDEX_URL: `http://127.0.0.1:${index}`,
+      TIDEMARK_GRANT_KEY: this.identity.grantKeys.privateKey,
+      TIDEMARK_SECRET_KEY: this.identity.secretKey,
+    });
+  }
+
+  #worker(n: number, internal: number): TestProcess {
+    return this.#process('transfer-worker', {
+      HOST: '127.0.0.1',
+      PORT: '0',
+      DATABASE_URL: '',
+      TIDEMARK_GATEWAY_URL: `http://127.0.0.1:${internal}`,
+      TIDEMARK_SPOOL: join(this.options.home, n === 0 ? 'spool' : `spool-${n + 1}`),
+    });
+  }
+
+  #process(app: AppName, own: Readonly<Record<string, string>>): TestProcess {
+    const { settings, within = [] } = this.options;
+    const broker = { AMQP_URL: this.identity.amqpUrl, TIDEMARK_QUEUE_PREFIX: this.identity.queuePrefix };
+    return new TestProcess({ app, within, settings: { ...broker, ...settings, ...own } });
+  }
+}
+
+function nth(ports: readonly number[], n: number): number {
+  return ports[n] ?? ports[0] ?? 0;
+}
+
+const taken = new Set<number>();
+
+/** Below those that the operating system gives away, so that none is taken while its process is away. */
+async function freePorts(count: number): Promise<number[]> {
+  const found: number[] = [];
+  while (found.length < count) {
+    const port = randomInt(12_000, 32_000);
+    if (taken.has(port) || !(await isFree(port))) continue;
+    taken.add(port);
+    found.push(port);
+  }
+  return found;
+}
+
+async function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  try {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+  } catch {
+    return false;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
+}
