@@ -15,7 +15,7 @@ export interface ServerChild {
   stop(): Promise<void>;
 }
 
-export interface Ready {
+interface Ready {
   readonly url: string;
   /** For a person: what runs, and in how many processes. */
   readonly madeOf: string;
