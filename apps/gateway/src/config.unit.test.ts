@@ -39,6 +39,7 @@ describe('the settings', () => {
 
   test.each([
     [{ TIDEMARK_AUTH: 'basic' }, 'TIDEMARK_AUTH: must be none'],
+    [{ DATABASE_URL: 'postgres://me:s3cret@[bad/x' }, 'DATABASE_URL: must be a postgres:// URL'],
     [
       { TIDEMARK_INDEX_URL: 'localhost:8081' },
       'TIDEMARK_INDEX_URL: the http:// URL of the index-service is wanted, without a path',
