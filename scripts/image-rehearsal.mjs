@@ -4,7 +4,7 @@
  * scripts/rehearse-services.mjs among namespaces of its own. Some minutes; leaves nothing.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 
@@ -12,6 +12,9 @@ import { readDockerfile } from './compose-files.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const TARGETS = ['gateway', 'index-service', 'transfer-worker'];
+/** As the images have it: the one of the npm scripts, whatever this was started with. */
+const npmNode = join(ROOT, 'node_modules/.bin/node');
+const NODE = existsSync(npmNode) ? realpathSync(npmNode) : process.execPath;
 /** The user `node` of the image. */
 const NODE_USER = 1000;
 
@@ -57,7 +60,7 @@ function run(rest, { root, folder, name }) {
     .replaceAll(' /var/', ` ${root}/var/`)
     .replaceAll(/ -([og]) node\b/g, ` -$1 ${NODE_USER}`);
   const started = performance.now();
-  const env = { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` };
+  const env = { ...process.env, PATH: `${dirname(NODE)}:${process.env.PATH}` };
   const { status, stdout, stderr } = spawnSync('sh', ['-ec', command], { cwd: folder, env, encoding: 'utf8' });
   if (status !== 0) throw new Error(`${name}: ${command}\n${stdout}${stderr}`);
   console.log(`ok  ${name}: ${command.replaceAll(root, '')} (${((performance.now() - started) / 1000).toFixed(1)} s)`);
@@ -71,7 +74,7 @@ try {
   console.log(`ok  ${TARGETS.map((name) => `${name} ${size(name)} MB`).join(', ')}, over the Node image`);
   const script = join(import.meta.dirname, 'rehearse-services.mjs');
   const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
-  const { status } = spawnSync('unshare', [...namespaces, process.execPath, script, work], { stdio: 'inherit' });
+  const { status } = spawnSync('unshare', [...namespaces, NODE, script, work], { stdio: 'inherit' });
   process.exitCode = status ?? 1;
 } catch (error) {
   console.error(error.message);

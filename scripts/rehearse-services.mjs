@@ -4,6 +4,7 @@
  * write to but for its volumes. Names of containers lead to the loopback interface, the only one there is.
  */
 import { spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, chownSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
@@ -19,6 +20,9 @@ const START_SECONDS = 90;
 
 command('node', [join(ROOT, 'scripts/make-env.mjs'), join(work, '.env')]);
 const env = readEnv(readFileSync(join(work, '.env'), 'utf8'));
+const [, operator] = /^operator:operator:(.+)$/.exec(env.TIDEMARK_API_TOKENS) ?? [];
+const reader = randomBytes(32).toString('hex');
+env.TIDEMARK_API_TOKENS += `,looker:reader:${reader}`;
 const compose = readCompose(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), env);
 const stages = readDockerfile(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'));
 const running = [];
@@ -190,16 +194,32 @@ function expectRefusals() {
   tell(`${REFUSALS.length} things that no service may do are refused`);
 }
 
-async function call(method, path, { body, type = 'application/json', headers = {}, status }) {
-  const token = compose.services.gateway.environment.TIDEMARK_API_TOKENS?.split(':').at(-1);
+async function call(method, path, { body, type = 'application/json', headers = {}, token = operator, code, status }) {
   const answer = await fetch(`http://127.0.0.1:8000${path}`, {
     method,
-    headers: { authorization: `Bearer ${token}`, ...(body && { 'content-type': type }), ...headers },
+    headers: { ...(token && { authorization: `Bearer ${token}` }), ...(body && { 'content-type': type }), ...headers },
     ...(body && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
   });
   const text = await answer.text();
-  if (answer.status !== status) throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-  return text === '' ? undefined : JSON.parse(text);
+  const answered = text === '' ? undefined : JSON.parse(text);
+  if (answer.status !== status || answered?.code !== code)
+    throw new Error(`${method} ${path}: ${answer.status} ${text}`);
+  return answered;
+}
+
+/** Without a token, with one that is not known, and with one for less. */
+async function expectCallersRefused() {
+  const patch = { body: request('BackupRequest') };
+  for (const token of [null, 'x'.repeat(64)]) {
+    await call('GET', '/core/management', { token, status: 401, code: 'UNAUTHENTICATED' });
+    await call('PATCH', '/core/management', { ...patch, token, status: 401, code: 'UNAUTHENTICATED' });
+  }
+  await call('GET', '/core/management/jobs', { token: reader, status: 200 });
+  await call('PATCH', '/core/management', { ...patch, token: reader, status: 403, code: 'FORBIDDEN' });
+  await call('PUT', '/notes/first', { body: {}, token: reader, status: 403, code: 'FORBIDDEN' });
+  const { documentLinks } = await call('GET', '/core/management/jobs', { status: 200 });
+  if (documentLinks.length > 0) throw new Error(`a caller who was refused has made ${documentLinks}`);
+  tell('callers are refused without a token (401) and with one for less (403)');
 }
 
 const request = (kind) => ({
@@ -274,6 +294,7 @@ try {
   await Promise.all([startPostgres(), startRabbitMq()]);
   const services = ['index-service', 'gateway', 'transfer-worker'];
   for (const name of services) await startService(name);
+  await expectCallersRefused();
   await backUpAndRestore();
   expectRefusals();
   const ours = running.filter(({ name }) => services.includes(name)).toReversed();
