@@ -16,8 +16,8 @@ const GROUPS = 10;
 const GROUP_MEMBERS = 8;
 /** Documents that are not in the archive, each written again and again. */
 const WRITTEN = 50;
-const READS_PER_SECOND = 60;
-const WRITES_PER_SECOND = 60;
+const READS_PER_SECOND = 40;
+const WRITES_PER_SECOND = 40;
 /** Made in each state before it is left. */
 const WRITES_PER_STATE = 2;
 const MILLIS = 240_000;
