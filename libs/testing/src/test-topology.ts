@@ -72,6 +72,23 @@ export class Bystander {
     return taken;
   }
 
+  /** A queue that gets what an exchange of ours is told under a key; it goes when this one leaves. */
+  async listen(exchange: ExchangeName, key: string): Promise<string> {
+    const { queue } = await this.channel.assertQueue('', { exclusive: true });
+    await this.channel.bindQueue(queue, this.atBroker(exchange), key);
+    return queue;
+  }
+
+  /** The bodies of all that lies in a queue of {@link listen} now, and is gone then. */
+  async drain(queue: string): Promise<string[]> {
+    const bodies: string[] = [];
+    for (;;) {
+      const message = await this.channel.get(queue, { noAck: true });
+      if (!message) return bodies;
+      bodies.push(message.content.toString());
+    }
+  }
+
   /** Removes every queue and exchange of the system. */
   async removeTopology(): Promise<void> {
     for (const queue of [DEAD_LETTERS.queue, ...Object.keys(QUEUES)]) {
