@@ -22,6 +22,7 @@ const NOT_OVER_SERVICES = ['start', 'start-services', 'demo', 'by-hand', 'canary
 const overServices = {
   ...project('e2e', withServices),
   displayName: 'services',
+  globalSetup: '<rootDir>/test/services-setup.mjs',
   testEnvironment: '<rootDir>/test/services-environment.mjs',
   testPathIgnorePatterns: NOT_OVER_SERVICES.map((name) => `/test/${name}\\.e2e\\.`),
 };
