@@ -39,7 +39,10 @@ const RECOVERY = { initialDelay: 100, maxDelay: 5_000, waitForConnect: false };
 export function connectToRabbitMq(options: RabbitMqOptions): BrokerConnection {
   const state: LinkState = { problem: NOT_YET, blocked: undefined };
   const names = new BrokerNames(options.prefix ?? 'tidemark');
-  const setup = (model: ChannelModel): Promise<void> => declareTopology(model, names);
+  const setup = async (model: ChannelModel): Promise<void> => {
+    model.on('error', () => undefined); // until it is set up nobody else listens; what is under way fails by it
+    await declareTopology(model, names);
+  };
   const url = new URL(options.url);
   if (!url.searchParams.has('heartbeat')) url.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
   const link = connect(url.href, { timeout: CONNECT_MILLIS, noDelay: true, recovery: { ...RECOVERY, setup } });
