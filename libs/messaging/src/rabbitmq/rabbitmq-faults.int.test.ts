@@ -83,11 +83,16 @@ describe('an exchange that is deleted', () => {
   });
 });
 
-test('a doorbell that no queue takes is told to who rings', async () => {
+test('a doorbell that no queue takes is told to who rings, and the way is made again', async () => {
   await untilReady();
   await own.channel.unbindQueue(own.names.atBroker(QUEUE), own.names.atBroker('tidemark.jobs'), 'backup');
   const ringing = messaging.publish('backupDoorbell', { jobId: JOB });
   await expect(ringing).rejects.toMatchObject({ reason: 'UNROUTABLE', code: 'BROKER_UNAVAILABLE' });
+  const ring = async (): Promise<boolean[]> => {
+    const [rung] = await Promise.allSettled([messaging.publish('backupDoorbell', { jobId: JOB })]);
+    return rung.status === 'fulfilled' ? [true] : [];
+  };
+  await eventually(ring, 1);
 });
 
 test('a full queue refuses, and takes messages again once there is room', async () => {
