@@ -17,7 +17,10 @@ const withServices = {
 };
 
 /** Whole-system tests that are about something else than what a system does, or that start their systems themselves. */
-const NOT_OVER_SERVICES = ['start', 'start-services', 'demo', 'by-hand', 'canary', 'memory', 'two-of-each[^.]*'];
+const NOT_OVER_SERVICES = [
+  ...['start', 'start-services', 'demo', 'by-hand', 'canary', 'canary-services', 'memory'],
+  ...['two-of-each[^.]*', 'grants', 'broker-outage', 'consumer-timeout', 'queue-faults', 'queue-example'],
+];
 
 const overServices = {
   ...project('e2e', withServices),

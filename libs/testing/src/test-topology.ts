@@ -11,6 +11,12 @@ export interface QueuedMessage {
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
+export interface PublishedMessage {
+  readonly body: string | Buffer;
+  readonly messageId?: string;
+  readonly replyTo?: string;
+}
+
 /** Somebody at a system's broker who has every right, and is none of its services. */
 export class Bystander {
   private constructor(
@@ -31,9 +37,8 @@ export class Bystander {
   }
 
   /** Publishes anything, and waits until the broker has it. */
-  async publish(exchange: ExchangeName, key: string, body: string | Buffer, messageId?: string): Promise<void> {
-    const properties = { persistent: true, ...(messageId === undefined ? {} : { messageId }) };
-    this.channel.publish(this.atBroker(exchange), key, Buffer.from(body), properties);
+  async publish(exchange: ExchangeName, key: string, { body, ...properties }: PublishedMessage): Promise<void> {
+    this.channel.publish(this.atBroker(exchange), key, Buffer.from(body), { persistent: true, ...properties });
     await this.channel.waitForConfirms();
   }
 
