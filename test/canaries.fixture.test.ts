@@ -9,6 +9,8 @@ export type Canaries = Readonly<Record<string, string>>;
 /** None that a number, an id or a hash is written with: a piece of a canary is known too. */
 const LETTERS = 'GHJKLMNPQRSTUVWXYZ';
 const PIECE = 8;
+/** Not one of ours: other things are written like it. */
+const IS_HEX = /^[0-9a-f]+$/;
 
 export function newCanaries<K extends string>(...uses: K[]): Record<K, string> {
   const letters = (): string => Array.from(randomBytes(24), (byte) => LETTERS[byte % LETTERS.length]).join('');
@@ -31,9 +33,13 @@ export class Sightings {
     return answer;
   }
 
-  /** All tables of jobs, as the database shows them to its owner. */
+  /** All tables of jobs and of the catalogue of indexes, as the database shows them to its owner. */
   async tables(databaseUrl: string, when: string): Promise<void> {
-    for (const table of ['jobs.job', 'jobs.idempotency_key']) {
+    const tables = await query<{ name: string }>(
+      databaseUrl,
+      `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname IN ('jobs', 'catalog')`,
+    );
+    for (const { name: table } of tables) {
       const rows = await query<{ text: string }>(databaseUrl, `SELECT seen::text AS text FROM ${table} AS seen`);
       this.add(`${table} ${when}`, rows.map(({ text }) => text).join('\n'));
     }
@@ -63,10 +69,11 @@ export class Sightings {
 
 function formsOf(secret: string): string[] {
   const bytes = Buffer.from(secret);
+  const piece = IS_HEX.test(secret) ? 2 * PIECE : PIECE;
   const encoded = [
     encodeURIComponent(secret),
     bytes.toString('hex'),
     bytes.toString('base64').replace(/.{0,2}=*$/, ''),
   ];
-  return [secret.slice(0, PIECE), secret.slice(-PIECE), ...encoded];
+  return [secret.slice(0, piece), secret.slice(-piece), ...encoded];
 }

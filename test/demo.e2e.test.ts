@@ -7,11 +7,13 @@ import { text } from 'node:stream/consumers';
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 
-import { SystemClient } from '@tidemark/testing';
+import { sleep } from '@tidemark/platform';
+import { brokerIsThere, SystemClient } from '@tidemark/testing';
 
 jest.setTimeout(180_000); // one run with every place takes about half a minute, on a busy machine some times that
 
 /** The program of `npm run demo`, as a person starts and ends it: what it says, and that nothing stays behind. */
+const whereItIs = brokerIsThere() ? describe : describe.skip;
 const MAIN = resolve(import.meta.dirname, '../apps/standalone/dist/demo/main.js');
 
 let folder: string;
@@ -119,6 +121,34 @@ test('with --keep it goes on until it is ended as it says, and serves until then
   demo.child.kill('SIGTERM');
   expect(await demo.ended).toMatchObject({ code: 0, errors: '' });
   await expectNothingLeft();
+});
+
+whereItIs('with --services', () => {
+  test('does the same over a process for each service, with a broker of its own, and says so', async () => {
+    const { code, output, errors } = await startDemo('--services', '--places', '1000').ended;
+    expect([code, errors]).toEqual([0, '']);
+    const [first = '', ...lines] = output.split('\n').filter((line) => line !== '');
+    expect(first).toMatch(/^Three services of their own, with a PostgreSQL and a RabbitMQ, in \S+; Ctrl-C ends them/);
+    const name = (service: string): string => `${service} \\(pid \\d+\\)`;
+    const services = ['gateway', 'index-service', 'transfer-worker'].map(name).join(', ');
+    expect(lines[0]).toMatch(
+      new RegExp(`^start .* ${services}; PostgreSQL from .*, a RabbitMQ \\d+\\.\\d+\\.\\d+ of `),
+    );
+    expect(new Set(lines[0]?.match(/(?<=pid )\d+/g)).size).toBe(3);
+    expect(
+      lines.filter((line) => line.includes(' 1,000 documents read over HTTP, each exactly as it was')),
+    ).toHaveLength(2);
+    expect(output).toContain('`npm run start:services`');
+    await expectNothingLeft();
+  });
+
+  test('interrupted while its broker starts: nothing is left', async () => {
+    const demo = startDemo('--services', '--places', '1000');
+    while (!(await processes()).some((command) => command.includes('beam'))) await sleep(20);
+    demo.child.kill('SIGINT');
+    expect(await demo.ended).toMatchObject({ code: 130, errors: '' });
+    await expectNothingLeft();
+  });
 });
 
 describe('interrupted', () => {

@@ -35,7 +35,7 @@ afterAll(async () => {
 
 whereItIs('npm run start:services', () => {
   test('runs a job over three processes, and stops them in order', async () => {
-    const system = await startServices();
+    const system = await startServices({ TIDEMARK_LOG_LEVEL: 'info' });
     const archive = join(home, 'archives', 'first.zip');
     expect(await backup(system.url, archive)).toMatchObject({ state: 'SUCCEEDED' });
     expect(system.banner).toContain('RabbitMQ: ');
@@ -101,8 +101,8 @@ function launch(settings: Readonly<Record<string, string>> = {}): Launched {
   return { child, closed, log: () => log };
 }
 
-async function startServices(): Promise<System> {
-  const launched = launch();
+async function startServices(settings: Readonly<Record<string, string>> = {}): Promise<System> {
+  const launched = launch(settings);
   let banner = '';
   await new Promise<void>((resolve, reject) => {
     launched.child.stdout?.on('data', (chunk: Buffer) => {

@@ -7,6 +7,7 @@ import {
   amqpUrl,
   commaList,
   ConfigError,
+  databaseUrl,
   logLevel,
   port,
   queuePrefix,
@@ -28,7 +29,7 @@ export const gatewaySettings = z.object({
   /** Where workers claim jobs and tell how they go; it has no authentication, so it must not be reachable by others. */
   TIDEMARK_INTERNAL_HOST: z.string().default('127.0.0.1'),
   TIDEMARK_INTERNAL_PORT: port(8001),
-  DATABASE_URL: z.string('a postgres:// URL is wanted'),
+  DATABASE_URL: databaseUrl,
   /** Told to workers as well. */
   TIDEMARK_INDEX_URL: z
     .string(INDEX_URL_WANTED)

@@ -1,4 +1,4 @@
-import { maskSecrets } from '@tidemark/platform';
+import { maskBody, maskSecrets } from '@tidemark/platform';
 
 import type { OutgoingMessage, StoredMessage } from './broker-connection.js';
 import { DEAD_LETTERS } from './topology.js';
@@ -8,7 +8,7 @@ export interface DeadLetter {
   /** The queue that it was on. */
   readonly queue: string;
   readonly reason: string;
-  /** Secrets masked; only its beginning where it was not of its schema. */
+  /** Secrets masked; only its beginning where it was not of its schema, or no JSON. */
   readonly body: string;
   readonly messageId: string | undefined;
   /** When it was given up; of one that the broker gave up by itself, undefined. */
@@ -35,11 +35,12 @@ export interface Burial {
 
 /** What goes to the dead-letter exchange in place of a message; the caller acknowledges the message after that. */
 export function toDeadLetter({ queue, message, reason, refused, atMicros }: Burial): OutgoingMessage {
-  const body = Buffer.from(maskSecrets(message.body.toString('utf8')));
+  const { masked, isJson } = maskBody(message.body.toString('utf8'));
+  const body = Buffer.from(masked);
   return {
     ...message,
     exchange: DEAD_LETTERS.exchange,
-    body: refused ? body.subarray(0, MAX_REFUSED_BYTES) : body,
+    body: refused || !isJson ? body.subarray(0, MAX_REFUSED_BYTES) : body,
     headers: {
       [QUEUE_HEADER]: queue,
       [REASON_HEADER]: maskSecrets(reason).slice(0, MAX_REASON_CHARACTERS),
@@ -55,7 +56,7 @@ export function readDeadLetter({ body, headers, messageId }: StoredMessage): Dea
   return {
     queue: headers[QUEUE_HEADER] ?? headers[BROKER_HEADERS.queue] ?? 'unknown',
     reason: headers[REASON_HEADER] ?? headers[BROKER_HEADERS.reason] ?? 'unknown',
-    body: maskSecrets(body.toString('utf8')),
+    body: maskBody(body.toString('utf8')).masked,
     messageId,
     atMicros: at === undefined ? undefined : Number(at),
   };

@@ -7,6 +7,12 @@ const SECRET = new RegExp(`^(?:${NAMES})$`, 'i');
 /** The same in what is no whole JSON text. */
 const SECRET_FIELD = new RegExp(`("(?:${NAMES})"\\s*:\\s*")(?:[^"\\\\]|\\\\.)*`, 'gi');
 
+/** The same in what was to be JSON and is not: whatever may be meant as the value, quoted or not. */
+const BROKEN_FIELD = new RegExp(
+  String.raw`((?:${NAMES})["']?\s*[:=]\s*)(?:"(?:[^"\\]|\\.)*"?|'(?:[^'\\]|\\.)*'?|\[[^\]]*|\{[^}]*|[^\s,}]+)`,
+  'gi',
+);
+
 /** JSON may have escaped the slashes of a URL, and other characters of it, but not a quote that ends it. */
 const SCHEME = String.raw`\b[a-z][a-z0-9+.-]*:\\?\/\\?\/`;
 const USERINFO = new RegExp(String.raw`(${SCHEME})[^\s"/?#\\]*@`, 'gi');
@@ -21,6 +27,13 @@ const CREDENTIALS = /\b(Bearer +)[\w.~+/-]{8,}=*/g;
  */
 export function maskSecrets(text: string): string {
   return maskParsed(text) ?? maskText(text.replace(SECRET_FIELD, `$1${MASK}`));
+}
+
+/** Of the body of a message, which should be JSON: where it is not, fields without quotes and other odd ones are masked too. */
+export function maskBody(text: string): { readonly masked: string; readonly isJson: boolean } {
+  const masked = maskParsed(text);
+  if (masked !== undefined) return { masked, isJson: true };
+  return { masked: maskText(text.replace(BROKEN_FIELD, `$1${MASK}`)), isJson: false };
 }
 
 /** By structure, so that no spelling of a name or a value gets through; undefined where the text is not JSON. */

@@ -1,7 +1,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
-import { maskSecrets } from './mask-secrets.js';
+import { maskBody, maskSecrets } from './mask-secrets.js';
 
 test.each([
   ['{"bearer":"s3cret","a":1}', '{"bearer":"***","a":1}'],
@@ -32,6 +32,19 @@ test.each([
   ['{"n":12345678901234567890}', '{"n":12345678901234567890}'],
 ])('%s is shown as %s', (text, shown) => {
   expect(maskSecrets(text)).toBe(shown);
+});
+
+test.each([
+  ['{"kind":"k","bearer":s3cret}', '{"kind":"k","bearer":***}'],
+  ["{'kind':'k','bearer':'s3\\'cret','a':1}", "{'kind':'k','bearer':***,'a':1}"],
+  ['{kind:"k",bearer:"s3cret",a:1}', '{kind:"k",bearer:***,a:1}'],
+  ['{"bearer":["x","s3cret"],"a":1', '{"bearer":***],"a":1'],
+  ['{"bearer":{"x":"s3cret"},"a":1', '{"bearer":***},"a":1'],
+  ['kind=k&bearer=s3cret', 'kind=k&bearer=***'],
+  ['{"bearer":"s3cret', '{"bearer":***'],
+  ['{"bearer":"s3cret","a":1}]', '{"bearer":***,"a":1}]'],
+])('a body that is no JSON: %s is shown as %s', (text, masked) => {
+  expect(maskBody(text)).toEqual({ masked, isJson: false });
 });
 
 test('a bearer is never shown, wherever it stands in what JSON value', () => {

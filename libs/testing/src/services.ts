@@ -43,6 +43,8 @@ export class Services {
   gateways: readonly TestProcess[] = [];
   indexServices: readonly TestProcess[] = [];
   workers: readonly TestProcess[] = [];
+  /** Where each gateway listens for workers. */
+  internalUrls: readonly string[] = [];
 
   constructor(private readonly options: ServicesOptions) {
     this.identity = options.like?.services ?? {
@@ -61,6 +63,7 @@ export class Services {
     const { gateways = 1, indexServices = 1, workers = 1 } = this.options.counts ?? {};
     const indexPorts = await freePorts(indexServices);
     const internalPorts = await freePorts(gateways);
+    this.internalUrls = internalPorts.map((port) => `http://127.0.0.1:${port}`);
     this.indexServices = indexPorts.map((port) => this.#indexService(port));
     this.gateways = await Promise.all(
       internalPorts.map(async (internal, n) => this.#gateway({ internal, index: nth(indexPorts, n) })),

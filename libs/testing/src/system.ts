@@ -81,6 +81,8 @@ export async function startSystem(options: SystemOptions = {}): Promise<RunningS
 
 export interface RunningServices extends RunningSystem {
   readonly gateways: readonly TestProcess[];
+  /** Where each gateway listens for workers. */
+  readonly internalUrls: readonly string[];
   readonly indexServices: readonly TestProcess[];
   readonly workers: readonly TestProcess[];
   readonly services: ServicesIdentity;
@@ -93,13 +95,14 @@ export async function startServices(
   const place = await makePlace(options.like);
   const services = new Services({ ...options, ...place, settings: settingsOf(options, place) });
   await services.start();
-  const { gateways, indexServices, workers, processes, identity } = services;
+  const { gateways, internalUrls, indexServices, workers, processes, identity } = services;
   const [gateway] = gateways;
   const [worker] = workers;
   if (!gateway || !worker) throw new Error('a system has a gateway and a worker');
   return {
     ...describe(place, gateway.url),
     gateways,
+    internalUrls,
     indexServices,
     workers,
     processes,

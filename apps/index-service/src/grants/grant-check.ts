@@ -17,7 +17,12 @@ const OPENINGS: ReadonlyMap<string, AttemptGrant['operation']> = new Map([
   ['/staged-generations', 'RESTORE'],
 ]);
 
-const grants = new WeakMap<FastifyRequest, AttemptGrant>();
+interface Admitted {
+  readonly grant: AttemptGrant;
+  readonly log: Logger;
+}
+
+const admitted = new WeakMap<FastifyRequest, Admitted>();
 
 export interface GrantCheckOptions {
   /** Public half of the gateway's key. */
@@ -46,7 +51,7 @@ export function grantCheck({ key, index, clock, log }: GrantCheckOptions): onReq
       throw new GrantRefusedError(`its grant is for no ${operation}`);
     if (grant.index !== index) throw new GrantRefusedError('its grant is for another index');
     if (!fences.admit(grant)) throw new GrantRefusedError('its grant is for an attempt that another has followed');
-    grants.set(request, grant);
+    admitted.set(request, { grant, log });
   }
 
   return (request, _reply, done) => {
@@ -59,18 +64,24 @@ export function grantCheck({ key, index, clock, log }: GrantCheckOptions): onReq
       check(request, path);
       done();
     } catch (error) {
-      const { method, ip, id } = request;
-      if (error instanceof GrantRefusedError)
-        log.warn({ method, path, ip, requestId: id, reason: error.reason }, 'a call was refused');
+      if (error instanceof GrantRefusedError) tell(log, request, error);
       done(error as Error);
     }
   };
 }
 
+function tell(log: Logger, { method, url, ip, id }: FastifyRequest, { reason }: GrantRefusedError): void {
+  const [path] = url.split('?', 1);
+  log.warn({ method, path, ip, requestId: id, reason }, 'a call was refused');
+}
+
 /** Throws {@link GrantRefusedError} where the body of a call is not of the attempt that its grant is for. */
 export function holdToGrant(request: FastifyRequest, { jobId, fence }: { jobId: string; fence: number }): void {
-  const grant = grants.get(request);
-  if (grant?.jobId !== jobId || grant.fence !== fence) throw new GrantRefusedError('its grant is for another attempt');
+  const { grant, log } = admitted.get(request) ?? {};
+  if (grant?.jobId === jobId && grant.fence === fence) return;
+  const error = new GrantRefusedError('its grant is for another attempt');
+  if (log) tell(log, request, error);
+  throw error;
 }
 
 const MAX_REMEMBERED = 100;

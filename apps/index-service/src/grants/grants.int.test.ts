@@ -154,8 +154,7 @@ describe('a grant for an attempt', () => {
 
   test('does not open a snapshot for another attempt', async () => {
     const grant = backup();
-    const { status, body } = await openSnapshot(signGrant(grant, key), { ...grant, fence: 4 });
-    expect([status, (body as { code: string }).code]).toEqual([403, 'FORBIDDEN']);
+    expectRefused(await openSnapshot(signGrant(grant, key), { ...grant, fence: 4 }), 'for another attempt');
   });
 
   test.each([

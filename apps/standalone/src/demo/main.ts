@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { startChild, type StandaloneChild } from './child.js';
+import { startChild, type ServerChild } from './child.js';
 import { DemoClient } from './client.js';
 import { InterruptedError, interruption } from './interruption.js';
 import { nextCommands } from './next-commands.js';
@@ -20,16 +20,17 @@ else {
 }
 
 /** Resolves with the exit code when everything has ended and is gone. */
-async function demonstrate({ keep, places }: DemoOptions): Promise<number> {
+async function demonstrate({ keep, places, services }: DemoOptions): Promise<number> {
   const interrupted = interruption();
   const home = await mkdtemp(join(tmpdir(), 'tidemark-demo-'));
   // PostgreSQL runs as another user where this is root, and must be able to enter.
   await chmod(home, 0o755);
-  report.line(`A server of its own in ${home}; Ctrl-C ends it, nothing stays behind.\n`);
-  const server = startChild(home);
+  const runs = services ? 'Three services of their own, with a PostgreSQL and a RabbitMQ,' : 'A server of its own';
+  report.line(`${runs} in ${home}; Ctrl-C ends ${services ? 'them' : 'it'}, nothing stays behind.\n`);
+  const server = startChild(home, { services });
   try {
     const { url, archive } = await Promise.race([runAll(server, places), interrupted]);
-    report.line(`\nDone in ${report.total}: nothing was lost. ${nextCommands({ url, archive, keep })}`);
+    report.line(`\nDone in ${report.total}: nothing was lost. ${nextCommands({ url, archive, keep, services })}`);
     if (!keep) return 0;
     await interrupted.catch(() => report.line('\nEnding it, removing what it made.'));
     return 0;
@@ -41,11 +42,12 @@ async function demonstrate({ keep, places }: DemoOptions): Promise<number> {
   }
 }
 
-async function runAll(server: StandaloneChild, places: number | undefined): Promise<{ url: string; archive: string }> {
+async function runAll(server: ServerChild, places: number | undefined): Promise<{ url: string; archive: string }> {
   let url = '';
   await report.step('start', async () => {
-    url = await server.ready;
-    return `gateway, index-service and transfer-worker in one process, PostgreSQL from its npm package, ${url}`;
+    const ready = await server.ready;
+    url = ready.url;
+    return `${ready.madeOf}, ${url}`;
   });
   const archive = join(server.archives, 'cities.zip');
   await runSteps(new DemoClient(url), { archive, places, report });

@@ -58,6 +58,14 @@ export function describeAcknowledging(bench: Bench): void {
       expect(dead?.body).toBe(body.subarray(0, 1024).toString('utf8'));
     });
 
+    test('of a body that is no JSON only the beginning is kept, where its handler finds that out', async () => {
+      const messaging = bench.connect();
+      messaging.subscribe('tidemark.requests', () => Promise.reject(new Error('no JSON')));
+      await messaging.publish('request', `{"bearer":s3cret,${'x'.repeat(5000)}`);
+      const [letter] = await eventually(() => messaging.deadLetters(10), 1);
+      expect(letter?.body).toBe(`{"bearer":***,${'x'.repeat(5000)}`.slice(0, 1024));
+    });
+
     test('a dead letter shows no secrets', async () => {
       const messaging = bench.connect();
       messaging.subscribe('tidemark.requests', () => Promise.reject(new Error('no: https://h/a?sig=s3cret4')));

@@ -1,5 +1,5 @@
 import { TidemarkError } from '@tidemark/contracts';
-import { ConfigError, createLogger, maskSecrets, sleep, type Logger } from '@tidemark/platform';
+import { ConfigError, createLogger, environment, logLevel, maskSecrets, sleep, type Logger } from '@tidemark/platform';
 
 import { PortInUseError } from '../http/listen.js';
 
@@ -12,6 +12,7 @@ export interface ServiceRun {
   readonly start: (onStop: OnStop) => Promise<unknown>;
   /** For everything that is to be stopped, together; 20 where nothing is said. */
   readonly graceSeconds?: number;
+  /** One of its own at TIDEMARK_LOG_LEVEL where nothing is said. */
   readonly log?: Logger;
   readonly host?: HostProcess;
 }
@@ -37,7 +38,7 @@ interface StopStep {
  * fails or is not done within the grace. A second signal exits at once.
  */
 export async function runUntilSignalled(run: ServiceRun): Promise<void> {
-  const { service, graceSeconds = 20, log = createLogger({ service, level: 'info' }), host = process } = run;
+  const { service, graceSeconds = 20, log = ownLogger(service), host = process } = run;
   const steps: StopStep[] = [];
   const signalled = firstSignal(host);
   const started = run
@@ -57,6 +58,12 @@ export async function runUntilSignalled(run: ServiceRun): Promise<void> {
   );
   if (isClean === undefined) log.error({ steps: steps.map(({ name }) => name) }, 'not stopped in time');
   host.exit(isStarted && isClean === true ? 0 : 1);
+}
+
+/** A level that there is not is told by whoever reads the settings. */
+function ownLogger(service: string): Logger {
+  const { data: level = 'info' } = logLevel.safeParse(environment().TIDEMARK_LOG_LEVEL);
+  return createLogger({ service, level });
 }
 
 function firstSignal(host: HostProcess): Promise<StopSignal> {
