@@ -67,7 +67,11 @@ export class Bystander {
     if (count === 0) return taken;
     const all = Promise.withResolvers<undefined>();
     const { consumerTag } = await this.channel.consume(this.atBroker(queue), (message) => {
-      if (!message || taken.length === count) return;
+      if (!message) return;
+      if (taken.length === count) {
+        this.channel.nack(message);
+        return;
+      }
       taken.push({ body: message.content.toString(), headers: message.properties.headers ?? {} });
       this.channel.ack(message);
       if (taken.length === count) all.resolve(undefined);
