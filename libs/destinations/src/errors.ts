@@ -83,3 +83,29 @@ export class ArchiveChangedError extends TidemarkError {
     super(`the archive at ${destination} was changed while it was being read`);
   }
 }
+
+export class DestinationTimeoutError extends TidemarkError {
+  readonly code = 'DESTINATION_TIMEOUT';
+
+  constructor(destination: string, reason: string, details?: ErrorDetails) {
+    super(`${destination} takes too long: ${reason}`, details ? { details } : {});
+  }
+}
+
+/** The destination does not do with ranges of bytes what HTTP says. */
+export class DestinationIgnoresRangesError extends TidemarkError {
+  readonly code = 'DESTINATION_IGNORES_RANGES';
+
+  constructor(destination: string, reason: string, details?: ErrorDetails) {
+    super(`${destination} does not treat ranges as HTTP says: ${reason}`, details ? { details } : {});
+  }
+}
+
+/** The folder for what is on its way to or from a destination. */
+export class SpoolFullError extends TidemarkError {
+  readonly code = 'SPOOL_FULL';
+
+  constructor(cause?: unknown) {
+    super('the spool has no room left', { cause });
+  }
+}
