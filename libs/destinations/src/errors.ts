@@ -1,7 +1,7 @@
 import { TidemarkError, type ErrorDetails } from '@tidemark/contracts';
 
 /** The setting that would have to list a destination for it to be allowed. */
-export type AllowingSetting = 'TIDEMARK_FILE_ROOTS' | 'TIDEMARK_HTTP_ALLOW';
+export type AllowingSetting = 'TIDEMARK_FILE_ROOTS' | 'TIDEMARK_HTTP_ALLOW' | 'TIDEMARK_HTTP_ALLOW_PRIVATE';
 
 export class DestinationNotAllowedError extends TidemarkError {
   readonly code = 'DESTINATION_NOT_ALLOWED';

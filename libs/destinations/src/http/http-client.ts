@@ -94,10 +94,10 @@ export class HttpClient {
 /** The body of a request: tells that it moves, and remembers an error of its own. */
 class SentBody {
   readonly stream: Readable;
-  failure: unknown;
+  failure: Error | undefined;
 
   constructor(source: Readable, waiting: Waiting) {
-    source.once('error', (error) => {
+    source.once('error', (error: Error) => {
       this.failure = error;
     });
     this.stream = Readable.from(chunksOf(source, waiting), { objectMode: false });

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect } from '@jest/globals';
 
 import { HttpDestination, type HttpPlace } from './http-destination.js';
 import type { HttpLimits } from './http-limits.js';
-import { TestServer, type Behaviour } from './servers/test-server.contract.js';
+import { TestServer, type Behaviour, type KeyAndCertificate } from './servers/test-server.contract.js';
 
 /** Small chunks and no patience, so that a test of many chunks and of failures is quick. */
 export const QUICK: Partial<HttpLimits> = {
@@ -25,11 +25,12 @@ export interface HttpUnderTest {
   /** Opened by the test; closed after it. */
   server: TestServer;
   serve(...behaviours: ((server: TestServer) => Behaviour)[]): Promise<TestServer>;
+  serveTls(tls: KeyAndCertificate, ...behaviours: ((server: TestServer) => Behaviour)[]): Promise<TestServer>;
   destination(place?: Partial<HttpPlace>): HttpDestination;
   spooled(): Promise<string[]>;
 }
 
-export async function makeHttpUnderTest(): Promise<HttpUnderTest & { clear(): Promise<void> }> {
+export async function makeHttpUnderTest(): Promise<HttpUnderTest & { clear: () => Promise<void> }> {
   const spool = join(await mkdtemp(join(tmpdir(), 'tidemark-http-')), 'spool');
   const opened: TestServer[] = [];
   const made = {
@@ -41,6 +42,11 @@ export async function makeHttpUnderTest(): Promise<HttpUnderTest & { clear(): Pr
     },
     serve: async (...behaviours: ((server: TestServer) => Behaviour)[]) => {
       const server = await TestServer.open(...behaviours);
+      opened.push(server);
+      return server;
+    },
+    serveTls: async (tls: KeyAndCertificate, ...behaviours: ((server: TestServer) => Behaviour)[]) => {
+      const server = await TestServer.openTls(tls, ...behaviours);
       opened.push(server);
       return server;
     },

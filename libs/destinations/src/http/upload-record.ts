@@ -25,7 +25,7 @@ export class UploadRecord {
   static async open(path: string, wanted: Upload, display: string): Promise<UploadRecord> {
     return withFileErrors(display, 'SPOOLING', async () => {
       const found = await readRecord(path);
-      if (found && found.upload.sha256 === wanted.sha256 && found.upload.bytes === wanted.bytes) {
+      if (found?.upload.sha256 === wanted.sha256 && found.upload.bytes === wanted.bytes) {
         const handle = await open(path, 'a');
         return new UploadRecord(handle, found.upload, { display, chunks: found.chunks, isContinued: true });
       }

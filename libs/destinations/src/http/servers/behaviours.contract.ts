@@ -73,38 +73,40 @@ export const appending =
 export const ancestor =
   (server: TestServer): Behaviour =>
   async (request, response) => {
-    if (request.method === 'PUT') {
-      const body = await buffer(request);
-      if (/^(text|application\/json)/.test(request.headers['content-type'] ?? '')) response.writeHead(400).end();
-      else if (body.length > 64 * 1024 * 1024) response.writeHead(413).end();
-      else if (request.headers['content-range'] !== undefined && !putRange(request)) response.writeHead(500).end(body);
-      else {
-        const at = putRange(request)?.start ?? 0;
-        server.content = place(server.content, body, { start: at, total: (server.content ?? '').length });
-        response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(body);
-      }
-      return true;
-    }
-    const { content } = server;
-    if (content === undefined) response.writeHead(404).end();
-    else if (request.headers.range === undefined) response.writeHead(200).end('{"writeFinished":false}');
-    else {
-      const range = getRange(request);
-      const bad = !range || range.start > content.length || Math.max(range.start, range.end) > 2 ** 31 - 1;
-      if (bad) response.writeHead(400).end('{"message":"For input string"}');
-      else {
-        const end = Math.min(range.end, content.length);
-        response
-          .writeHead(200, {
-            'content-type': 'application/octet-stream',
-            'content-range': `bytes ${range.start}-${end}/${content.length}`,
-            ...(request.headers['accept-encoding'] ? { 'content-encoding': 'gzip' } : {}),
-          })
-          .end(content.subarray(range.start, end));
-      }
-    }
+    if (request.method === 'PUT') await putAsAncestor(server, request, response);
+    else getAsAncestor(server, request, response);
     return true;
   };
+
+const ANCESTOR_BYTES = 64 * 1024 * 1024;
+const OCTETS = { 'content-type': 'application/octet-stream' };
+
+async function putAsAncestor(server: TestServer, ...[request, response]: Parameters<Behaviour>): Promise<void> {
+  const body = await buffer(request);
+  const range = putRange(request);
+  const isText = /^(text|application\/json)/.test(request.headers['content-type'] ?? '');
+  if (isText || body.length > ANCESTOR_BYTES) response.writeHead(400).end();
+  else if (range === undefined && request.headers['content-range'] !== undefined) response.writeHead(500).end(body);
+  else {
+    const total = server.content?.length ?? 0;
+    server.content = place(server.content, body, { start: range?.start ?? 0, total });
+    response.writeHead(200, OCTETS).end(body);
+  }
+}
+
+function getAsAncestor({ content }: TestServer, ...[request, response]: Parameters<Behaviour>): void {
+  const range = getRange(request);
+  if (content === undefined) response.writeHead(404).end();
+  else if (request.headers.range === undefined) response.writeHead(200).end('{"writeFinished":false}');
+  else if (!range || range.start > content.length || Math.max(range.start, range.end) > 2 ** 31 - 1) {
+    response.writeHead(400).end('{"message":"For input string"}');
+  } else {
+    const end = Math.min(range.end, content.length);
+    const headers = { ...OCTETS, 'content-range': `bytes ${range.start}-${end}/${content.length}` };
+    const zipped = request.headers['accept-encoding'] ? { 'content-encoding': 'gzip' } : {};
+    response.writeHead(200, { ...headers, ...zipped }).end(content.subarray(range.start, end));
+  }
+}
 
 function place(old: Buffer | undefined, body: Buffer, at: { start: number; total: number }): Buffer {
   const content = Buffer.alloc(Math.max(at.total, at.start + body.length));

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 
@@ -11,6 +12,11 @@ export interface SeenRequest {
   readonly headers: IncomingMessage['headers'];
   /** Of the connection it came on. */
   readonly port: number;
+}
+
+export interface KeyAndCertificate {
+  readonly key: string;
+  readonly cert: string;
 }
 
 /** Answers a request; `false` leaves it to the next one. */
@@ -33,11 +39,22 @@ export class TestServer {
     readonly url: URL,
   ) {}
 
-  static async open(...behaviours: ((server: TestServer) => Behaviour)[]): Promise<TestServer> {
-    const server = createServer();
+  static open(...behaviours: ((server: TestServer) => Behaviour)[]): Promise<TestServer> {
+    return TestServer.#serve(createServer(), 'http', behaviours);
+  }
+
+  static openTls(tls: KeyAndCertificate, ...behaviours: ((server: TestServer) => Behaviour)[]): Promise<TestServer> {
+    return TestServer.#serve(createTlsServer(tls), 'https', behaviours);
+  }
+
+  static async #serve(
+    server: Server,
+    scheme: 'http' | 'https',
+    behaviours: ((server: TestServer) => Behaviour)[],
+  ): Promise<TestServer> {
     await once(server.listen(0, '127.0.0.1'), 'listening');
     const { port } = server.address() as AddressInfo;
-    const opened = new TestServer(server, new URL(`http://127.0.0.1:${port}/archives/a.zip?sig=secret`));
+    const opened = new TestServer(server, new URL(`${scheme}://127.0.0.1:${port}/archives/a.zip?sig=secret`));
     const made = behaviours.map((make) => make(opened));
     server.on('request', (request, response) => {
       opened.#handle(request, response, made).catch((error: unknown) => {
