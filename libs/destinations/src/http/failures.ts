@@ -46,7 +46,7 @@ export function statusFailure(
   const facts = {
     status,
     worthwhile: isWorthwhile(status),
-    mayHaveArrived: status >= 500 && status !== 501 && status !== 505,
+    mayHaveArrived: status === 408 || (status >= 500 && status !== 501 && status !== 505),
     retryAfterMillis: retryAfterMillis(header('retry-after')),
   };
   return new FailedRequest(codedStatus(target, status), facts);

@@ -133,6 +133,7 @@ describe('an archive on a server that knows ranges', () => {
       read += (chunk as Buffer).length;
     }
     expect(read).toBe(900_000);
+    expect(server.requests('GET')).toHaveLength(1 + 3);
     server.scripted.push((request, response) => {
       const { start, end } = getRange(request) ?? { start: 0, end: 99 };
       const headers = { 'content-range': `bytes ${start}-${end}/${ARCHIVE.length}`, 'content-length': end + 1 - start };
@@ -164,6 +165,13 @@ describe('an archive on another server', () => {
       'bytes=5-6',
       'bytes=1499999-1500000',
     ]);
+  });
+
+  test('whose first answer was in another dialect is read to the byte', async () => {
+    const server = await serve(ancestor);
+    const headers = { 'content-range': `bytes 0-1/${ARCHIVE.length}` };
+    server.script('GET', (_, response) => send(response, 206, ARCHIVE.subarray(0, 2), headers));
+    expectBytes(await readAll(await http.destination().open(go)), ARCHIVE);
   });
 
   test('without ranges is fetched once and leaves nothing in the spool', async () => {

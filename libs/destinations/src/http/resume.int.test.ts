@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { appendFile, truncate } from 'node:fs/promises';
+import { appendFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { beforeEach, expect, test } from '@jest/globals';
@@ -95,9 +95,10 @@ test('an attempt that was taken over can neither finish nor begin again', async 
   await expectCode(destination.finish(sealed, first, go), 'DELIVERY_LOST');
 });
 
-test('what is no longer whole in the spool is not taken up, and goes', async () => {
+test.each(['shorter', 'as long'])('what has become %s in the spool is not taken up, and goes', async (kind) => {
   const temp = await diesAfter(3);
-  await truncate(join(http.spool, temp), 1_000_000);
+  if (kind === 'shorter') await truncate(join(http.spool, temp), 1_000_000);
+  else await writeFile(join(http.spool, temp), randomBytes(ARCHIVE.length));
   expect(await http.destination().takeUp(second, go)).toBeUndefined();
   expect(await http.spooled()).toEqual([]);
 });

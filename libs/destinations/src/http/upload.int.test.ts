@@ -168,7 +168,7 @@ describe('an upload that is disturbed', () => {
     [413, 'DESTINATION_REFUSED', false, 1],
     [302, 'DESTINATION_REFUSED', false, 1],
     [507, 'DESTINATION_FULL', true, 1],
-    [408, 'DESTINATION_TIMEOUT', false, 4],
+    [408, 'DESTINATION_TIMEOUT', true, 4],
     [429, 'DESTINATION_UNREACHABLE', false, 4],
     [500, 'DESTINATION_UNREACHABLE', true, 4],
     [504, 'DESTINATION_TIMEOUT', true, 4],
