@@ -18,20 +18,14 @@ const withServices = {
 
 /** Whole-system tests that are about something else than what a system does, or that start their systems themselves. */
 const NOT_OVER_SERVICES = [
-  'start',
-  'start-services',
-  'demo',
-  'by-hand',
-  'canary',
-  'canary-services',
-  'grants',
-  'queue-example',
-  'memory',
+  ...['start', 'start-services', 'demo', 'by-hand', 'canary', 'canary-services', 'memory'],
+  ...['two-of-each[^.]*', 'grants', 'broker-outage', 'consumer-timeout', 'queue-faults', 'queue-example'],
 ];
 
 const overServices = {
   ...project('e2e', withServices),
   displayName: 'services',
+  globalSetup: '<rootDir>/test/services-setup.mjs',
   testEnvironment: '<rootDir>/test/services-environment.mjs',
   testPathIgnorePatterns: NOT_OVER_SERVICES.map((name) => `/test/${name}\\.e2e\\.`),
 };

@@ -59,7 +59,7 @@ export class BrokerSpy {
 
   /** When nobody publishes any more: resolves as soon as everything that was published has been seen. */
   async everything(): Promise<void> {
-    for (const name of EXCHANGE_NAMES) await this.bystander.publish(name, keysOf(name)[0] ?? '', MARK);
+    for (const name of EXCHANGE_NAMES) await this.bystander.publish(name, keysOf(name)[0] ?? '', { body: MARK });
     await Promise.all([...this.#marked.values()].map(({ promise }) => promise));
   }
 

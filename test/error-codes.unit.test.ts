@@ -64,9 +64,9 @@ const SHOWN_BY = {
   BOUNDARY_BEFORE_HISTORY: 'test/small-cases.e2e.test.ts',
 
   DESTINATION_REFUSED: 'test/failed-backups.e2e.test.ts',
-  DESTINATION_IGNORES_RANGES: { later: 'http' },
+  DESTINATION_IGNORES_RANGES: 'libs/destinations/src/http/upload.int.test.ts',
   DESTINATION_UNREACHABLE: 'libs/destinations/src/file/file-destination.int.test.ts',
-  DESTINATION_TIMEOUT: { later: 'http' },
+  DESTINATION_TIMEOUT: 'libs/destinations/src/http/upload.int.test.ts',
   DELIVERY_LOST: 'test/failed-backups.e2e.test.ts',
 
   DESTINATION_FULL: 'test/failed-backups.e2e.test.ts',

@@ -4,16 +4,26 @@ import { dropAbandonedDatabases, findPostgres, findRabbitMq, NoRabbitMqError } f
 /** As the person who runs the tests said it: read before the first run sets it, so that a second run (watch) agrees. */
 const { TIDEMARK_TEST_POSTGRES: askedPostgres, TIDEMARK_TEST_RABBITMQ: askedRabbitMq, CI } = process.env;
 let postgres;
+let otherPostgres;
 let rabbitMq;
+let finding;
 
-export default async function findServices() {
-  await Promise.all([providePostgres(), provideRabbitMq()]);
+/** Every project that needs them asks for them. */
+export default function findServices() {
+  return (finding ??= Promise.all([providePostgres(), provideRabbitMq()]));
+}
+
+/** Where the machine's own server is used, the one of the package as well: it is of another version. */
+export async function startOtherPostgres() {
+  if (postgres.how !== 'found') return;
+  otherPostgres = await findPostgres({ setting: 'embedded' });
+  process.env.TIDEMARK_TEST_OTHER_POSTGRES = otherPostgres.url;
+  process.stderr.write(`${otherPostgres.line}\n`);
 }
 
 export async function stopServices() {
-  await Promise.all([postgres?.stop(), rabbitMq?.stop()]);
-  postgres = undefined;
-  rabbitMq = undefined;
+  await Promise.all([postgres?.stop(), otherPostgres?.stop(), rabbitMq?.stop()]);
+  finding = postgres = otherPostgres = rabbitMq = undefined;
 }
 
 async function providePostgres() {

@@ -173,8 +173,8 @@ describe('403 and 501: a destination that is not served', () => {
   ])('one %s', async (_what, destination, setting) => {
     const error = refusalOf(await patch(backup({ destination: destination() })));
     expect(error).toMatchObject({ statusCode: 403, code: 'DESTINATION_NOT_ALLOWED', details: { setting } });
-    const allowed =
-      setting === 'TIDEMARK_FILE_ROOTS' ? `${it.archives}, ${it.home}/backups` : 'http://depot.example.org/archives';
+    const roots = it.services ? it.archives : `${it.archives}, ${it.home}/backups`;
+    const allowed = setting === 'TIDEMARK_FILE_ROOTS' ? roots : 'http://depot.example.org/archives';
     expect(error.message).toBe(
       `destination is not allowed: it is outside of what this server allows; ${setting} allows ${allowed}`,
     );

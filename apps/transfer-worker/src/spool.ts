@@ -2,15 +2,8 @@ import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { TidemarkError } from '@tidemark/contracts';
+import { SpoolFullError } from '@tidemark/destinations';
 import { ConfigError, ensureFolder } from '@tidemark/platform';
-
-class SpoolFullError extends TidemarkError {
-  readonly code = 'SPOOL_FULL';
-  constructor(cause: unknown) {
-    super('the spool has no room left', { cause });
-  }
-}
 
 /** Files of one attempt, for what is too large for memory; gone with it. */
 export interface Spool {

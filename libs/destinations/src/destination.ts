@@ -15,6 +15,9 @@ export interface SealedArchive {
   readonly sha256: string;
 }
 
+/** Called with how many more bytes have been moved. */
+export type OnBytes = (bytes: number) => void;
+
 /** Where one archive goes to or comes from. Every method throws the signal's reason once it has aborted. */
 export interface Destination {
   /** The destination as jobs and logs show it: secrets masked. */
@@ -26,6 +29,12 @@ export interface Destination {
    * Throws DELIVERY_LOST when a later attempt of the job is at work already.
    */
   draft(attempt: AttemptId, signal: AbortSignal): Promise<ArchiveDraft>;
+
+  /**
+   * What an earlier attempt of the job sealed and began to transfer, taken over by this one to go on from there;
+   * undefined where there is nothing of the kind, as always where a transfer moves nothing.
+   */
+  takeUp(attempt: AttemptId, signal: AbortSignal): Promise<ArchiveDraft | undefined>;
 
   /**
    * Makes the sealed archive the one at the destination, whoever asks and however often: gives the temp its name, or
@@ -40,14 +49,21 @@ export interface Destination {
   sweep(attempt: AttemptId, signal: AbortSignal): Promise<void>;
 }
 
-/** An archive that is being written. {@link seal} it or {@link discard} it. */
+/** An archive that is being written. {@link seal} and {@link transfer} it, or {@link discard} it. */
 export interface ArchiveDraft {
   readonly temp: string;
+  /** Whether what lay at the destination before may have been overwritten, in whole or in part, without a finish. */
+  readonly destinationTouched: boolean;
   /** Fails with the destination's error (DESTINATION_FULL, …) or with the reason of the signal given to `draft`. */
   readonly output: Writable;
   /** Ends the output where nobody has, and resolves when every byte would survive a power cut. May be asked again. */
   seal(): Promise<SealedArchive>;
-  /** What has been sealed, read back from where it lies. */
+  /**
+   * Brings what has been sealed to where {@link open} reads it back: over a network all of it, beside the destination
+   * nothing. May be asked again, and goes on where it broke.
+   */
+  transfer(signal: AbortSignal, onBytes?: OnBytes): Promise<void>;
+  /** What has been sealed and transferred, read back from where it lies. */
   open(signal: AbortSignal): Promise<ArchiveSource>;
   /** Gives the archive up and removes its temp; without effect once the archive has its name. */
   discard(): Promise<void>;

@@ -1,7 +1,7 @@
 import { TidemarkError, type ErrorDetails } from '@tidemark/contracts';
 
 /** The setting that would have to list a destination for it to be allowed. */
-export type AllowingSetting = 'TIDEMARK_FILE_ROOTS' | 'TIDEMARK_HTTP_ALLOW';
+export type AllowingSetting = 'TIDEMARK_FILE_ROOTS' | 'TIDEMARK_HTTP_ALLOW' | 'TIDEMARK_HTTP_ALLOW_PRIVATE';
 
 export class DestinationNotAllowedError extends TidemarkError {
   readonly code = 'DESTINATION_NOT_ALLOWED';
@@ -81,5 +81,31 @@ export class ArchiveChangedError extends TidemarkError {
 
   constructor(readonly destination: string) {
     super(`the archive at ${destination} was changed while it was being read`);
+  }
+}
+
+export class DestinationTimeoutError extends TidemarkError {
+  readonly code = 'DESTINATION_TIMEOUT';
+
+  constructor(destination: string, reason: string, details?: ErrorDetails) {
+    super(`${destination} takes too long: ${reason}`, details ? { details } : {});
+  }
+}
+
+/** The destination does not do with ranges of bytes what HTTP says. */
+export class DestinationIgnoresRangesError extends TidemarkError {
+  readonly code = 'DESTINATION_IGNORES_RANGES';
+
+  constructor(destination: string, reason: string, details?: ErrorDetails) {
+    super(`${destination} does not treat ranges as HTTP says: ${reason}`, details ? { details } : {});
+  }
+}
+
+/** The folder for what is on its way to or from a destination. */
+export class SpoolFullError extends TidemarkError {
+  readonly code = 'SPOOL_FULL';
+
+  constructor(cause?: unknown) {
+    super('the spool has no room left', { cause });
   }
 }

@@ -61,7 +61,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<RunningS
   if (environment().TIDEMARK_TEST_SYSTEM === 'services') return await startServices(options);
   const { like, within = [] } = options;
   const place = await makePlace(like);
-  const settings = { TIDEMARK_HOME: place.home, AMQP_URL: '', PORT: '0', ...settingsOf(options, place) };
+  const settings = { AMQP_URL: '', PORT: '0', ...settingsOf(options, place) };
   const one = await new TestProcess({ app: 'standalone', settings, within }).start();
   return {
     ...describe(place, one.url),
@@ -139,6 +139,7 @@ function describe({ home, databaseUrl }: Place, url: string) {
 
 function settingsOf({ settings, proxy }: SystemOptions, { home, databaseUrl }: Place): Record<string, string> {
   return {
+    TIDEMARK_HOME: home,
     TIDEMARK_FILE_ROOTS: join(home, 'archives'),
     DATABASE_URL: proxy?.urlOf(databaseUrl) ?? databaseUrl,
     ...settings,

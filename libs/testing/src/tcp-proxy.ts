@@ -5,6 +5,7 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 export class TcpProxy {
   readonly #sockets = new Set<Socket>();
   #state: 'WHOLE' | 'CUT' | 'SWALLOWING' = 'WHOLE';
+  #cutting: { readonly words: string; readonly done: () => void } | undefined;
 
   private constructor(
     private readonly server: Server,
@@ -32,6 +33,13 @@ export class TcpProxy {
   cut(): void {
     this.#state = 'CUT';
     for (const socket of this.#sockets) socket.destroy();
+  }
+
+  /** Breaks the first connection whose client says these words, and no other; resolves then. */
+  cutWhenSaid(words: string): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    this.#cutting = { words, done: () => resolve(undefined) };
+    return promise;
   }
 
   /** Connections stay open and nothing gets through any more, until {@link mend} breaks them. */
@@ -68,7 +76,11 @@ export class TcpProxy {
         to.destroy();
       });
       from.on('data', (chunk) => {
-        if (this.#state === 'WHOLE') to.write(chunk);
+        if (from === client && this.#cutting && chunk.includes(this.#cutting.words)) {
+          client.destroy();
+          this.#cutting.done();
+          this.#cutting = undefined;
+        } else if (this.#state === 'WHOLE') to.write(chunk);
       });
     }
   }

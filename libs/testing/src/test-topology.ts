@@ -11,6 +11,12 @@ export interface QueuedMessage {
   readonly headers: Readonly<Record<string, unknown>>;
 }
 
+export interface PublishedMessage {
+  readonly body: string | Buffer;
+  readonly messageId?: string;
+  readonly replyTo?: string;
+}
+
 /** Somebody at a system's broker who has every right, and is none of its services. */
 export class Bystander {
   private constructor(
@@ -31,9 +37,8 @@ export class Bystander {
   }
 
   /** Publishes anything, and waits until the broker has it. */
-  async publish(exchange: ExchangeName, key: string, body: string | Buffer, messageId?: string): Promise<void> {
-    const properties = { persistent: true, ...(messageId === undefined ? {} : { messageId }) };
-    this.channel.publish(this.atBroker(exchange), key, Buffer.from(body), properties);
+  async publish(exchange: ExchangeName, key: string, { body, ...properties }: PublishedMessage): Promise<void> {
+    this.channel.publish(this.atBroker(exchange), key, Buffer.from(body), { persistent: true, ...properties });
     await this.channel.waitForConfirms();
   }
 
@@ -62,7 +67,11 @@ export class Bystander {
     if (count === 0) return taken;
     const all = Promise.withResolvers<undefined>();
     const { consumerTag } = await this.channel.consume(this.atBroker(queue), (message) => {
-      if (!message || taken.length === count) return;
+      if (!message) return;
+      if (taken.length === count) {
+        this.channel.nack(message);
+        return;
+      }
       taken.push({ body: message.content.toString(), headers: message.properties.headers ?? {} });
       this.channel.ack(message);
       if (taken.length === count) all.resolve(undefined);
@@ -70,6 +79,23 @@ export class Bystander {
     await all.promise;
     await this.channel.cancel(consumerTag);
     return taken;
+  }
+
+  /** A queue that gets what an exchange of ours is told under a key; it goes when this one leaves. */
+  async listen(exchange: ExchangeName, key: string): Promise<string> {
+    const { queue } = await this.channel.assertQueue('', { exclusive: true });
+    await this.channel.bindQueue(queue, this.atBroker(exchange), key);
+    return queue;
+  }
+
+  /** The bodies of all that lies in a queue of {@link listen} now, and is gone then. */
+  async drain(queue: string): Promise<string[]> {
+    const bodies: string[] = [];
+    for (;;) {
+      const message = await this.channel.get(queue, { noAck: true });
+      if (!message) return bodies;
+      bodies.push(message.content.toString());
+    }
   }
 
   /** Removes every queue and exchange of the system. */

@@ -13,6 +13,7 @@ import {
   NEW,
   OLD,
   sealedBy,
+  transferred,
   write,
   type PlaceUnderTest,
 } from './place-under-test.contract.js';
@@ -41,7 +42,7 @@ export function attemptsContract(makePlace: () => Promise<PlaceUnderTest>): void
       expect(await place.temps()).toEqual([draft.temp]);
       await expectCode(old.seal(), 'DELIVERY_LOST');
       await write(draft, NEW);
-      await young.finish(await draft.seal(), second, go);
+      await young.finish(await transferred(draft), second, go);
       expectBytes(await place.content(), NEW);
     });
 
@@ -117,8 +118,13 @@ export function attemptsContract(makePlace: () => Promise<PlaceUnderTest>): void
       await place.lay(OLD);
       const aborted = AbortSignal.abort(reason);
       const destination = place.destination();
-      const sealed = await sealedBy(destination, first, NEW);
+      const draft = await destination.draft(first, go);
+      await write(draft, NEW);
+      const sealed = await draft.seal();
       await expect(destination.draft(second, aborted)).rejects.toBe(reason);
+      await expect(draft.transfer(aborted)).rejects.toBe(reason);
+      await expect(draft.open(aborted)).rejects.toBe(reason);
+      expect(draft.destinationTouched).toBe(false);
       await expect(destination.open(aborted)).rejects.toBe(reason);
       await expect(destination.sweep(first, aborted)).rejects.toBe(reason);
       await expect(destination.finish(sealed, first, aborted)).rejects.toBe(reason);

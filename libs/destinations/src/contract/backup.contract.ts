@@ -12,6 +12,8 @@ import {
   readAll,
   sealedBy,
   sha256,
+  transferred,
+  transferredBy,
   write,
   type PlaceUnderTest,
 } from './place-under-test.contract.js';
@@ -31,14 +33,16 @@ export function backupContract(makePlace: () => Promise<PlaceUnderTest>): void {
   afterEach(() => place.clear());
 
   describe('a backup', () => {
-    test('is written, sealed, read back, given its name and read', async () => {
+    test('is written, sealed, transferred, read back, given its name and read', async () => {
       const destination = place.destination();
       const draft = await destination.draft(first, go);
       await write(draft, NEW);
       const sealed = await draft.seal();
       expect(sealed).toEqual({ temp: draft.temp, bytes: NEW.length, sha256: sha256(NEW) });
-      expectBytes(await readAll(await draft.open(go)), NEW);
       expect(await place.content()).toBeUndefined();
+      await draft.transfer(go);
+      expectBytes(await readAll(await draft.open(go)), NEW);
+      if (!place.isOverwritten) expect(await place.content()).toBeUndefined();
       await destination.finish(sealed, first, go);
       expectBytes(await place.content(), NEW);
       expect(await place.temps()).toEqual([]);
@@ -47,7 +51,7 @@ export function backupContract(makePlace: () => Promise<PlaceUnderTest>): void {
 
     test('may be empty', async () => {
       const destination = place.destination();
-      const sealed = await sealedBy(destination, first, Buffer.alloc(0));
+      const sealed = await transferredBy(destination, first, Buffer.alloc(0));
       await destination.finish(sealed, first, go);
       const source = await destination.open(go);
       expect(source.size).toBe(0);
@@ -63,8 +67,22 @@ export function backupContract(makePlace: () => Promise<PlaceUnderTest>): void {
       expectBytes(await place.content(), OLD);
       const sealed = await draft.seal();
       expectBytes(await place.content(), OLD);
+      expect(draft.destinationTouched).toBe(false);
+      await draft.transfer(go);
+      expectBytes(await place.content(), place.isOverwritten ? NEW : OLD);
+      expect(draft.destinationTouched).toBe(place.isOverwritten);
       await destination.finish(sealed, first, go);
       expectBytes(await place.content(), NEW);
+    });
+
+    test('is transferred once, however often it is asked, and tells how much of it', async () => {
+      const draft = await place.destination().draft(first, go);
+      await write(draft, NEW);
+      let bytes = 0;
+      await draft.transfer(go, (more) => (bytes += more));
+      await draft.transfer(go);
+      expect(bytes).toBe(place.isOverwritten ? NEW.length : 0);
+      expectBytes(await readAll(await draft.open(go)), NEW);
     });
 
     test('seals once, however often it is asked', async () => {
@@ -104,7 +122,7 @@ export function backupContract(makePlace: () => Promise<PlaceUnderTest>): void {
       const destination = place.destination();
       const draft = await destination.draft(first, go);
       await write(draft, NEW);
-      await destination.finish(await draft.seal(), first, go);
+      await destination.finish(await transferred(draft), first, go);
       await draft.discard();
       expectBytes(await place.content(), NEW);
     });
@@ -112,11 +130,12 @@ export function backupContract(makePlace: () => Promise<PlaceUnderTest>): void {
     test('two jobs at once: the last to finish stays, and it is whole', async () => {
       const [one, other] = [place.destination(), place.destination()];
       const rival = { jobId: randomUUID(), fence: 1 };
-      const [mine, its] = await Promise.all([sealedBy(one, first, NEW), sealedBy(other, rival, OLD)]);
-      await one.finish(mine, first, go);
-      await other.finish(its, rival, go);
+      const [mine, its] = await Promise.all([one.draft(first, go), other.draft(rival, go)]);
+      await Promise.all([write(mine, NEW), write(its, OLD)]);
+      await one.finish(await transferred(mine), first, go);
+      await other.finish(await transferred(its), rival, go);
       expectBytes(await place.content(), OLD);
-      await expectCode(one.finish(mine, first, go), 'DELIVERY_LOST');
+      await expectCode(one.finish(await mine.seal(), first, go), 'DELIVERY_LOST');
       expect(await place.temps()).toEqual([]);
     });
   });
@@ -124,7 +143,7 @@ export function backupContract(makePlace: () => Promise<PlaceUnderTest>): void {
   describe('finishing', () => {
     test('is done by any later attempt, of another process, and again and again', async () => {
       await place.lay(OLD);
-      const sealed = await sealedBy(place.destination(), first, NEW);
+      const sealed = await transferredBy(place.destination(), first, NEW);
       const other = place.destination();
       await other.finish(sealed, second, go);
       await other.finish(sealed, second, go);
@@ -133,7 +152,7 @@ export function backupContract(makePlace: () => Promise<PlaceUnderTest>): void {
     });
 
     test('by several at the same time succeeds for each', async () => {
-      const sealed = await sealedBy(place.destination(), first, NEW);
+      const sealed = await transferredBy(place.destination(), first, NEW);
       const all = [1, 2, 3, 4].map((fence) => place.destination().finish(sealed, { ...first, fence }, go));
       expect(await Promise.all(all)).toHaveLength(4);
       expectBytes(await place.content(), NEW);

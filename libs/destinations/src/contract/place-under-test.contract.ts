@@ -11,6 +11,8 @@ import type { ArchiveDraft, ArchiveSource, AttemptId, Destination, SealedArchive
 
 /** One place for an archive, seen from outside. */
 export interface PlaceUnderTest {
+  /** Whether a transfer overwrites what lies there; elsewhere the old archive stays, also for its readers, until the finish. */
+  readonly isOverwritten: boolean;
   /** The destination as one more process would make it. */
   destination(): Destination;
   /** What lies at the destination. */
@@ -40,6 +42,22 @@ export function expectBytes(actual: Buffer | undefined, expected: Buffer): void 
 export async function sealedBy(destination: Destination, attempt: AttemptId, content: Buffer): Promise<SealedArchive> {
   const draft = await destination.draft(attempt, go);
   await write(draft, content);
+  return draft.seal();
+}
+
+/** Sealed and brought to where it is read back. */
+export async function transferredBy(
+  destination: Destination,
+  attempt: AttemptId,
+  content: Buffer,
+): Promise<SealedArchive> {
+  const draft = await destination.draft(attempt, go);
+  await write(draft, content);
+  return transferred(draft);
+}
+
+export async function transferred(draft: ArchiveDraft): Promise<SealedArchive> {
+  await draft.transfer(go);
   return draft.seal();
 }
 

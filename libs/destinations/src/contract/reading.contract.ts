@@ -10,7 +10,7 @@ import {
   NEW,
   OLD,
   readAll,
-  sealedBy,
+  transferredBy,
   type PlaceUnderTest,
 } from './place-under-test.contract.js';
 
@@ -87,12 +87,13 @@ export function readingContract(makePlace: () => Promise<PlaceUnderTest>): void 
       await source.close();
     });
 
-    test('goes on with what was opened when another archive takes the name', async () => {
+    test('goes on with what was opened when another archive takes the name, or says that it cannot', async () => {
       await place.lay(OLD);
       const destination = place.destination();
       const source = await destination.open(go);
-      await destination.finish(await sealedBy(destination, first, NEW), first, go);
-      expectBytes(await readAll(source), OLD);
+      await destination.finish(await transferredBy(destination, first, NEW), first, go);
+      if (place.isOverwritten) await expectCode(readAll(source), 'ARCHIVE_CHANGED');
+      else expectBytes(await readAll(source), OLD);
       expectBytes(await readAll(await destination.open(go)), NEW);
     });
 

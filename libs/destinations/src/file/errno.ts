@@ -7,6 +7,7 @@ import {
   DestinationFullError,
   DestinationRefusedError,
   DestinationUnreachableError,
+  SpoolFullError,
 } from '../errors.js';
 
 /** A system error at a destination, and whether an archive was being written or read there. */
@@ -16,14 +17,15 @@ interface FileFailure {
   readonly error: unknown;
   readonly errno: string;
 }
-export type Doing = 'WRITING' | 'READING';
+export type Doing = 'WRITING' | 'READING' | 'SPOOLING';
 type Meaning = (failure: FileFailure) => TidemarkError;
 
 const factsOf = ({ error, errno }: FileFailure): { details: { errno: string }; cause: unknown } => ({
   details: { errno },
   cause: error,
 });
-const full: Meaning = ({ display, error }) => new DestinationFullError(display, error);
+const full: Meaning = ({ display, doing, error }) =>
+  doing === 'SPOOLING' ? new SpoolFullError(error) : new DestinationFullError(display, error);
 const refused: Meaning = (failure) =>
   new DestinationRefusedError(failure.display, reasonOf(failure.error), factsOf(failure));
 const unreachable: Meaning = (failure) =>

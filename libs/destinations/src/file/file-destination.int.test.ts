@@ -31,6 +31,7 @@ for (const access of ACCESSES) {
     await mkdir(folder, { recursive: true });
     const path = join(folder, 'archive.zip');
     return {
+      isOverwritten: false,
       destination: () => new FileDestination({ root, path, display: `file:${path}`, access }),
       content: () => readFile(path).catch(() => undefined),
       lay: (content) => writeFile(path, content),

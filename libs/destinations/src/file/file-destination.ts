@@ -19,6 +19,8 @@ export interface FilePlace {
   readonly path: string;
   readonly display: string;
   readonly access?: FolderAccess;
+  /** `SPOOLING` for a folder that archives only pass through. */
+  readonly doing?: 'WRITING' | 'SPOOLING';
 }
 
 const FOR_A_NEW_TEMP = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
@@ -27,12 +29,14 @@ const MODE = 0o600;
 /** An archive in a folder: written under the name of a temp beside it, and given its own name in one step. */
 export class FileDestination implements Destination {
   readonly display: string;
+  readonly #writing: Doing;
   readonly #name: string;
   readonly #folders: readonly string[];
   readonly #sealedHere = new Map<string, SealedHere>();
 
   constructor(private readonly place: FilePlace) {
     this.display = place.display;
+    this.#writing = place.doing ?? 'WRITING';
     const names = place.path.slice(place.root === '/' ? 1 : place.root.length + 1).split('/');
     this.#name = names.at(-1) ?? '';
     this.#folders = names.slice(0, -1);
@@ -40,18 +44,24 @@ export class FileDestination implements Destination {
 
   async draft(attempt: AttemptId, signal: AbortSignal): Promise<ArchiveDraft> {
     signal.throwIfAborted();
-    return this.#inFolder({ doing: 'WRITING', create: true }, async (archive) => {
+    return this.#inFolder({ doing: this.#writing, create: true }, async (archive) => {
       await checkReplaceable(archive.folder, archive.name);
       await takeOver(archive, attempt);
       const temp = tempName(archive.name, attempt);
       const handle = await this.#create(archive.folder.at(temp));
-      return new FileDraft(temp, new FileOutput(handle, this.display, signal), this.#draftPlace());
+      return new FileDraft(temp, this.#output(handle, signal), this.#draftPlace());
     });
+  }
+
+  /** A temp moves nowhere: to make it again costs no transfer. */
+  takeUp(_attempt: AttemptId, signal: AbortSignal): Promise<undefined> {
+    signal.throwIfAborted();
+    return Promise.resolve(undefined);
   }
 
   async finish(sealed: SealedArchive, attempt: AttemptId, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    await this.#inFolder({ doing: 'WRITING' }, async (archive) => {
+    await this.#inFolder({ doing: this.#writing }, async (archive) => {
       const fence = fenceOfTemp(sealed.temp, archive.name, attempt.jobId);
       if (fence === undefined || fence > attempt.fence) {
         throw new DeliveryLostError(this.display, 'its temp is not of this attempt or one before it');
@@ -74,15 +84,19 @@ export class FileDestination implements Destination {
     await this.#whereverItIs((archive) => removeTemps(archive, attempt));
   }
 
+  #output(handle: FileHandle, signal: AbortSignal): FileOutput {
+    return new FileOutput(handle, { display: this.display, doing: this.#writing }, signal);
+  }
+
   #draftPlace(): DraftPlace {
     return {
       display: this.display,
       sealed: async (archive, { stats }) => {
-        await this.#inFolder({ doing: 'WRITING' }, ({ folder }) => folder.sync());
+        await this.#inFolder({ doing: this.#writing }, ({ folder }) => folder.sync());
         this.#sealedHere.set(archive.temp, { ...archive, stats });
       },
       openTemp: (temp) =>
-        this.#inFolder({ doing: 'WRITING' }, async ({ folder }) => {
+        this.#inFolder({ doing: this.#writing }, async ({ folder }) => {
           const file = await openRegular(folder, temp);
           const here = this.#sealedHere.get(temp);
           if (file && here && isSameFile(file.stats, here.stats)) return new FileSource(file, this.display);

@@ -16,6 +16,8 @@ export interface DraftPlace {
 }
 
 export class FileDraft implements ArchiveDraft {
+  /** The old archive stays as it is until the new one takes its name in one step. */
+  readonly destinationTouched = false;
   #seal: Promise<SealedArchive> | undefined;
 
   constructor(
@@ -27,6 +29,12 @@ export class FileDraft implements ArchiveDraft {
   seal(): Promise<SealedArchive> {
     this.#seal ??= this.#sealOnce();
     return this.#seal;
+  }
+
+  /** It lies where it shall stay. */
+  async transfer(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await this.seal();
   }
 
   async open(signal: AbortSignal): Promise<ArchiveSource> {

@@ -11,7 +11,11 @@ const onLinux = process.platform === 'linux' ? test : test.skip;
 
 onLinux('a disk without room fails the output with DESTINATION_FULL and closes the file', async () => {
   const handle = await open('/dev/full', 'w');
-  const output = new FileOutput(handle, 'file:/full/a.zip', new AbortController().signal);
+  const output = new FileOutput(
+    handle,
+    { display: 'file:/full/a.zip', doing: 'WRITING' },
+    new AbortController().signal,
+  );
   await expect(pipeline(Readable.from([Buffer.alloc(1000)]), output)).rejects.toMatchObject({
     code: 'DESTINATION_FULL',
     message: 'file:/full/a.zip has no room left',
@@ -33,7 +37,7 @@ test('a write that the system takes in pieces is completed', async () => {
     stat: handle.stat.bind(handle),
     close: handle.close.bind(handle),
   } as unknown as FileHandle;
-  const output = new FileOutput(inPieces, 'file:/a.zip', new AbortController().signal);
+  const output = new FileOutput(inPieces, { display: 'file:/a.zip', doing: 'WRITING' }, new AbortController().signal);
   const chunks = ['0123456789', 'ab', '', 'c', 'defg'].map((text) => Buffer.from(text));
   await pipeline(Readable.from(chunks), output);
   expect(Buffer.concat(taken).toString()).toBe('0123456789abcdefg');

@@ -5,7 +5,7 @@ import { Writable } from 'node:stream';
 
 import { abortReason } from '@tidemark/platform';
 
-import { fileErrorOf } from './errno.js';
+import { fileErrorOf, type Doing } from './errno.js';
 
 /** Bytes that are buffered before the writer is asked to wait. */
 const BUFFERED_BYTES = 1024 * 1024;
@@ -29,7 +29,7 @@ export class FileOutput extends Writable {
 
   constructor(
     private readonly handle: Pick<FileHandle, 'writev' | 'sync' | 'stat' | 'close'>,
-    private readonly display: string,
+    private readonly file: { readonly display: string; readonly doing: Doing },
     private readonly signal: AbortSignal,
   ) {
     super({ highWaterMark: BUFFERED_BYTES });
@@ -84,7 +84,7 @@ export class FileOutput extends Writable {
     work.then(
       () => done(),
       (error: unknown) => {
-        done(fileErrorOf(error, this.display, 'WRITING') as Error);
+        done(fileErrorOf(error, this.file.display, this.file.doing) as Error);
       },
     );
   }

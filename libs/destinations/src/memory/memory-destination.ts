@@ -27,6 +27,10 @@ export class MemoryDestination implements Destination {
     return new MemoryDraft({ folder: this.folder, temp: tempName(NAME, attempt), display: this.display, signal });
   }
 
+  async takeUp(_attempt: AttemptId, signal: AbortSignal): Promise<undefined> {
+    await turn(signal);
+  }
+
   async finish(sealed: SealedArchive, attempt: AttemptId, signal: AbortSignal): Promise<void> {
     await turn(signal);
     const fence = fenceOfTemp(sealed.temp, NAME, attempt.jobId);
@@ -74,6 +78,7 @@ interface MemoryTemp {
 class MemoryDraft implements ArchiveDraft {
   readonly temp: string;
   readonly output: Writable;
+  readonly destinationTouched = false;
   readonly #chunks: Buffer[] = [];
   #sealed: Promise<SealedArchive> | undefined;
 
@@ -91,6 +96,11 @@ class MemoryDraft implements ArchiveDraft {
   seal(): Promise<SealedArchive> {
     this.#sealed ??= this.#sealOnce();
     return this.#sealed;
+  }
+
+  async transfer(signal: AbortSignal): Promise<void> {
+    await turn(signal);
+    await this.seal();
   }
 
   async open(signal: AbortSignal): Promise<ArchiveSource> {

@@ -14,6 +14,7 @@ destinationContract('memory', () => {
     return Promise.resolve();
   };
   return Promise.resolve({
+    isOverwritten: false,
     destination: () => new MemoryDestination(folder),
     content: () => Promise.resolve(folder.get(NAME)),
     lay: (content) => put(NAME, content),

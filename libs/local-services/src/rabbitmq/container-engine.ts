@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { findCommand, pickEnvironment } from '../host/commands.js';
 import type { Program } from '../keeper/program.js';
 import type { ContainerEngine } from './broker-programs.js';
+import { settingArguments, type BrokerSettings } from './broker-settings.js';
 import { ADMINISTRATOR, type Identity } from './place.js';
 
 const IMAGE = 'rabbitmq:4.2-alpine';
@@ -26,19 +27,21 @@ export async function findContainerEngine(): Promise<ContainerEngine | string> {
 export function containerProgram(
   { docker }: ContainerEngine,
   { nodeName, password }: Identity,
-  port: number,
+  { port, settings }: { port: number; settings: BrokerSettings },
 ): Pick<Program, 'command' | 'args' | 'env'> {
   const [name = ''] = nodeName.split('@');
   return {
     command: docker,
     args: [
       ...['run', '--rm', '--name', name, '--publish', `127.0.0.1:${port}:5672`],
-      ...['--env', 'RABBITMQ_DEFAULT_USER', '--env', 'RABBITMQ_DEFAULT_PASS', IMAGE],
+      ...['--env', 'RABBITMQ_DEFAULT_USER', '--env', 'RABBITMQ_DEFAULT_PASS'],
+      ...['--env', 'RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS', IMAGE],
     ],
     env: {
       ...pickEnvironment(...CLIENT_SETTINGS),
       RABBITMQ_DEFAULT_USER: ADMINISTRATOR,
       RABBITMQ_DEFAULT_PASS: password,
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: settingArguments(settings).join(' '),
     },
   };
 }

@@ -15,12 +15,14 @@ import { containerProgram } from './container-engine.js';
 import { nodeFolder, readIdentity, serverLog, stateFolder, type BrokerPlace, type Identity } from './place.js';
 import { endBroker, endingOf, writeProcesses } from './processes.js';
 import type { NodePrograms } from './broker-programs.js';
+import { settingArguments, type BrokerSettings } from './broker-settings.js';
 
 export interface LaunchOptions {
   /** 0: any that is free. */
   readonly port: number;
   /** Ends the start, not the broker once it is there. */
   readonly signal?: AbortSignal | undefined;
+  readonly settings?: BrokerSettings | undefined;
 }
 
 /** A broker that accepts connections. */
@@ -55,11 +57,12 @@ export async function launchBroker(place: BrokerPlace, keeper: Keeper, options: 
   }
 }
 
-async function launchOnce(place: BrokerPlace, keeper: Keeper, { port, signal }: LaunchOptions): Promise<Launched> {
+async function launchOnce(place: BrokerPlace, keeper: Keeper, options: LaunchOptions): Promise<Launched> {
+  const { port, signal, settings = {} } = options;
   const [amqp, epmd, distribution] = await freePorts(port, 0, 0);
   const identity = await readIdentity(place);
   const log = { file: serverLog(place), offset: await sizeOf(serverLog(place)) };
-  const running = await run(place, keeper, { identity, ports: { amqp, epmd, distribution }, signal });
+  const running = await run(place, keeper, { identity, ports: { amqp, epmd, distribution }, settings, signal });
   if (await hasSaid(READY, { log, ended: running.exited, signal })) {
     return { port: amqp, identity, running, logOffset: log.offset };
   }
@@ -71,13 +74,17 @@ async function launchOnce(place: BrokerPlace, keeper: Keeper, { port, signal }: 
 interface Run {
   readonly identity: Identity;
   readonly ports: Ports;
+  readonly settings: BrokerSettings;
   readonly signal: AbortSignal | undefined;
 }
 
-async function run(place: BrokerPlace, keeper: Keeper, { identity, ports, signal }: Run): Promise<RunningProgram> {
+async function run(place: BrokerPlace, keeper: Keeper, wanted: Run): Promise<RunningProgram> {
   const { programs } = place;
+  const { identity, ports, signal } = wanted;
   if (programs.kind === 'container') {
-    const broker = await keeper.run(complete(place, containerProgram(programs, identity, ports.amqp)));
+    const broker = await keeper.run(
+      complete(place, containerProgram(programs, identity, { port: ports.amqp, settings: wanted.settings })),
+    );
     await writeProcesses(place, [{ pid: broker.pid, mark: identity.nodeName.split('@')[0] ?? '' }]);
     return broker;
   }
@@ -85,7 +92,7 @@ async function run(place: BrokerPlace, keeper: Keeper, { identity, ports, signal
   const registered = { pid: register.pid, mark: `-port ${ports.epmd}` };
   await writeProcesses(place, [registered]);
   if (!(await accepts(ports.epmd, register, signal))) throw new PortTakenError(ports.epmd);
-  const broker = await keeper.run(complete(place, brokerProgram(place, programs, { identity, ports })));
+  const broker = await keeper.run(complete(place, brokerProgram(place, programs, wanted)));
   await writeProcesses(place, [registered, { pid: broker.pid, mark: identity.nodeName }]);
   return broker;
 }
@@ -103,7 +110,7 @@ function registerProgram({ epmd, path }: NodePrograms, ports: Ports): Pick<Progr
 function brokerProgram(
   place: BrokerPlace,
   { server, path }: NodePrograms,
-  { identity, ports }: Pick<Run, 'identity' | 'ports'>,
+  { identity, ports, settings }: Run,
 ): Pick<Program, 'command' | 'args' | 'env'> {
   const state = stateFolder(nodeFolder(place));
   return {
@@ -130,7 +137,7 @@ function brokerProgram(
       RABBITMQ_NODE_PORT: String(ports.amqp),
       RABBITMQ_NODENAME: identity.nodeName,
       // One scheduler: the queues here are short, and each costs memory.
-      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '+S 1:1',
+      RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: ['+S 1:1', ...settingArguments(settings)].join(' '),
       // Its script then becomes the broker instead of waiting for it.
       RUNNING_UNDER_SYSTEMD: 'true',
     },

@@ -38,10 +38,15 @@ test('of all that RabbitMQ depends on only Erlang is fetched, and each package o
   expect(wantedPackages(depends)).toEqual(['rabbitmq-server', 'erlang-base']);
 });
 
-test('a container listens on the loopback interface, and its password is not on the command line', () => {
+test('a container listens on the loopback interface, has its settings, and its password is not on the command line', () => {
   const engine = { kind: 'container', docker: '/x/docker', from: 'x' } as const;
-  const { args, env } = containerProgram(engine, { nodeName: 'tidemark-1@localhost', password: 'secret' }, 5000);
+  const wanted = { port: 5000, settings: { consumer_timeout: 2000, channel_tick_interval: 500 } };
+  const { args, env } = containerProgram(engine, { nodeName: 'tidemark-1@localhost', password: 'secret' }, wanted);
   expect(args).toEqual(expect.arrayContaining(['--rm', 'tidemark-1', '127.0.0.1:5000:5672']));
   expect(args.join(' ')).not.toContain('secret');
-  expect(env).toMatchObject({ RABBITMQ_DEFAULT_USER: 'tidemark', RABBITMQ_DEFAULT_PASS: 'secret' });
+  expect(env).toMatchObject({
+    RABBITMQ_DEFAULT_USER: 'tidemark',
+    RABBITMQ_DEFAULT_PASS: 'secret',
+    RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS: '-rabbit consumer_timeout 2000 -rabbit channel_tick_interval 500',
+  });
 });

@@ -9,6 +9,7 @@ import { findOwner, findUser, type ServerUser } from '../host/server-user.js';
 import { Keeper } from '../keeper/keeper.js';
 import { askRabbitMq } from './ask-rabbitmq.js';
 import type { BrokerPrograms } from './broker-programs.js';
+import type { BrokerSettings } from './broker-settings.js';
 import { launchBroker } from './launch.js';
 import type { LocalRabbitMq } from './local-rabbitmq.js';
 import { makeNode } from './make-node.js';
@@ -26,6 +27,8 @@ export interface RabbitMqOptions {
   readonly signal?: AbortSignal;
   /** What it is run with; by default what this machine has or can get. */
   readonly programs?: BrokerPrograms;
+  /** For this start; what is not set is RabbitMQ's own. */
+  readonly settings?: BrokerSettings;
 }
 
 /** RabbitMQ runs as root as well, but nothing of it has to. */
@@ -62,7 +65,7 @@ async function userOf(folder: string, programs: BrokerPrograms): Promise<ServerU
 export async function startBroker(
   place: BrokerPlace,
   keeper: Keeper,
-  options: Pick<RabbitMqOptions, 'port' | 'log' | 'signal'>,
+  options: Pick<RabbitMqOptions, 'port' | 'log' | 'signal' | 'settings'>,
 ): Promise<LocalRabbitMq> {
   try {
     const { port, identity, running, logOffset } = await launchBroker(place, keeper, { port: 0, ...options });

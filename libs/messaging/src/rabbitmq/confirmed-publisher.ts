@@ -42,7 +42,7 @@ export class ConfirmedPublisher {
     const { promise, resolve, reject } = Promise.withResolvers<undefined>();
     let isSent = false;
     const wasSent = (): boolean => isSent;
-    let isOver = false;
+    const over = new AbortController();
     const tooLate = setTimeout(
       () => reject(new NotPublishedError(isSent ? 'NOT_CONFIRMED' : 'NOT_CONNECTED', key)),
       this.options.boundMillis,
@@ -52,7 +52,7 @@ export class ConfirmedPublisher {
     };
     signal?.addEventListener('abort', onAbort, { once: true });
     const send = (channel: ConfirmChannel): void => {
-      if (isOver) return;
+      if (over.signal.aborted) return;
       isSent = true;
       this.#send(channel, message, (error) => {
         letGo();
@@ -60,11 +60,11 @@ export class ConfirmedPublisher {
         else resolve(undefined);
       });
     };
-    this.options.channel.opened().then(send, () => reject(new NotPublishedError('CLOSED', key)));
+    this.options.channel.opened(over.signal).then(send, () => reject(new NotPublishedError('CLOSED', key)));
     try {
       await promise;
     } finally {
-      isOver = true;
+      over.abort();
       if (!wasSent()) letGo();
       clearTimeout(tooLate);
       signal?.removeEventListener('abort', onAbort);

@@ -39,7 +39,10 @@ const RECOVERY = { initialDelay: 100, maxDelay: 5_000, waitForConnect: false };
 export function connectToRabbitMq(options: RabbitMqOptions): BrokerConnection {
   const state: LinkState = { problem: NOT_YET, blocked: undefined };
   const names = new BrokerNames(options.prefix ?? 'tidemark');
-  const setup = (model: ChannelModel): Promise<void> => declareTopology(model, names);
+  const setup = async (model: ChannelModel): Promise<void> => {
+    model.on('error', () => undefined); // until it is set up nobody else listens; what is under way fails by it
+    await declareTopology(model, names);
+  };
   const url = new URL(options.url);
   if (!url.searchParams.has('heartbeat')) url.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
   const link = connect(url.href, { timeout: CONNECT_MILLIS, noDelay: true, recovery: { ...RECOVERY, setup } });
@@ -81,6 +84,7 @@ class RabbitMqConnection implements BrokerConnection {
   readonly #consumers = new Set<RabbitMqConsumer>();
   readonly #publishing: WatchedChannel<ConfirmChannel>;
   readonly #publisher: ConfirmedPublisher;
+  #isMending = false;
   #isClosed = false;
 
   constructor(
@@ -104,7 +108,13 @@ class RabbitMqConnection implements BrokerConnection {
   async publish(message: OutgoingMessage, signal?: AbortSignal): Promise<void> {
     if (this.#isClosed) throw new NotPublishedError('CLOSED', message.key);
     if (this.options.state.blocked !== undefined) throw new NotPublishedError('BLOCKED', message.key);
-    await this.#publisher.publish(message, signal);
+    try {
+      await this.#publisher.publish(message, signal);
+    } catch (error) {
+      if (error instanceof NotPublishedError && error.reason === 'UNROUTABLE' && message.exchange !== '')
+        this.#mendWay();
+      throw error;
+    }
   }
 
   consume(source: Source, options: ConsumeOptions): Consumer {
@@ -164,6 +174,15 @@ class RabbitMqConnection implements BrokerConnection {
 
   async #createChannel(): Promise<Channel> {
     return await (await this.link).createChannel();
+  }
+
+  /** A queue that nothing leads to any more has lost its binding or is gone itself, and no channel has ended by that. */
+  #mendWay(): void {
+    if (this.#isMending) return;
+    this.#isMending = true;
+    void this.#declareAgain()
+      .catch((error: unknown) => this.options.log.warn({ err: error }, 'the way to a queue could not be made again'))
+      .finally(() => (this.#isMending = false));
   }
 
   /** On the connection as it is: after a channel was lost because something of the topology is gone. */

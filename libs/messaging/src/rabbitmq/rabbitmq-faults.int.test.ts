@@ -1,3 +1,7 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { TcpProxy, testBrokerUrl } from '@tidemark/testing';
@@ -20,6 +24,18 @@ afterEach(async () => {
 });
 
 const QUEUE = 'tidemark.jobs.backup';
+
+/** In memory of this process, when nothing is left that nobody can reach. */
+async function bytesKept(): Promise<number> {
+  setFlagsFromString('--expose-gc');
+  const collectGarbage = runInNewContext('gc') as () => void;
+  for (let round = 0; round < 3; round++) {
+    collectGarbage();
+    await turn(); // what was collected is given back then
+  }
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
 const untilReady = (): Promise<unknown> =>
   eventually(() => Promise.resolve(messaging.problems().length === 0 ? [1] : []), 1);
 
@@ -67,11 +83,16 @@ describe('an exchange that is deleted', () => {
   });
 });
 
-test('a doorbell that no queue takes is told to who rings', async () => {
+test('a doorbell that no queue takes is told to who rings, and the way is made again', async () => {
   await untilReady();
   await own.channel.unbindQueue(own.names.atBroker(QUEUE), own.names.atBroker('tidemark.jobs'), 'backup');
   const ringing = messaging.publish('backupDoorbell', { jobId: JOB });
   await expect(ringing).rejects.toMatchObject({ reason: 'UNROUTABLE', code: 'BROKER_UNAVAILABLE' });
+  const ring = async (): Promise<boolean[]> => {
+    const [rung] = await Promise.allSettled([messaging.publish('backupDoorbell', { jobId: JOB })]);
+    return rung.status === 'fulfilled' ? [true] : [];
+  };
+  await eventually(ring, 1);
 });
 
 test('a full queue refuses, and takes messages again once there is room', async () => {
@@ -142,6 +163,16 @@ describe('a network that is cut', () => {
     expect((await reports.next()).message.body).toMatchObject({ fence: 7 });
   });
 
+  test('just as the topology is declared is one more cut', async () => {
+    await untilFarReady();
+    const cut = proxy.cutWhenSaid(own.names.atBroker('tidemark.jobs'));
+    proxy.cut();
+    proxy.mend();
+    await cut;
+    await untilFarReady();
+    await far.publish('settled', settled(1));
+  });
+
   test('brings a message that was in hand to somebody else', async () => {
     const taken = inbox<string>();
     const ended = Promise.withResolvers<undefined>();
@@ -176,6 +207,19 @@ describe('a network that is cut', () => {
     );
     expect(reasons.filter((reason) => reason === 'OVERLOADED')).toHaveLength(100);
     expect(reasons.filter((reason) => reason === 'NOT_CONFIRMED')).toHaveLength(1000);
+  });
+
+  test('and what is given up then is not kept, however long it lasts', async () => {
+    await untilFarReady();
+    const hasty = own.connectTo(proxy.urlOf(testBrokerUrl()), { publishMillis: 1 });
+    proxy.cut();
+    const before = await bytesKept();
+    for (let round = 0; round < 40; round++) {
+      const published = Array.from({ length: 100 }, (_, n) => hasty.publish('request', `${n}`.padEnd(50_000)));
+      for (const { status } of await Promise.allSettled(published)) expect(status).toBe('rejected');
+    }
+    expect((await bytesKept()) - before).toBeLessThan(20_000_000);
+    await hasty.close();
   });
 
   test('does not keep anybody from closing', async () => {

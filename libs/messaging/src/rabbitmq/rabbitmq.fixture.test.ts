@@ -2,12 +2,11 @@ import { randomUUID } from 'node:crypto';
 
 import { connect, type ConfirmChannel } from 'amqplib';
 import { silentLogger, systemClock } from '@tidemark/platform';
-import { testBrokerUrl } from '@tidemark/testing';
+import { removeTopology, testBrokerUrl } from '@tidemark/testing';
 
 import { createMessaging } from '../broker-messaging.js';
 import type { Messaging } from '../messaging.js';
 import type { MessagingHarness } from '../messaging.contract.js';
-import { DEAD_LETTERS, EXCHANGES, QUEUES } from '../topology.js';
 import { declareTopology } from './declare-topology.js';
 import { BrokerNames } from './names.js';
 import { connectToRabbitMq } from './rabbitmq-connection.js';
@@ -53,10 +52,8 @@ export async function openOwnTopology(): Promise<OwnTopology> {
       await channel.consume(name, onMessage, { noAck: true });
     },
     close: async () => {
-      for (const queue of [DEAD_LETTERS.queue, ...Object.keys(QUEUES)])
-        await channel.deleteQueue(names.atBroker(queue));
-      for (const exchange of Object.keys(EXCHANGES)) await channel.deleteExchange(names.atBroker(exchange));
       await bystander.close();
+      await removeTopology({ amqpUrl: url, queuePrefix: prefix });
     },
   };
 }

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 
 import type { Channel } from 'amqplib';
 
-import { retry, type Logger } from '@tidemark/platform';
+import { abortReason, retry, type Logger } from '@tidemark/platform';
 
 export interface WatchedChannelOptions<C extends Channel> {
   readonly log: Logger;
@@ -19,7 +19,7 @@ export class WatchedChannel<C extends Channel> {
   readonly #stop = new AbortController();
   readonly #stopped = once(this.#stop.signal, 'abort').then(() => undefined);
   #current: C | undefined;
-  #opened = handledResolvers<C>();
+  readonly #waiting = new Set<PromiseWithResolvers<C>>();
   readonly #running: Promise<void>;
 
   constructor(private readonly options: WatchedChannelOptions<C>) {
@@ -31,15 +31,31 @@ export class WatchedChannel<C extends Channel> {
     return this.#current;
   }
 
-  /** Resolves as soon as there is a channel; rejects once it is closed for good. */
-  opened(): Promise<C> {
-    return this.#opened.promise;
+  /**
+   * Resolves as soon as there is a channel; rejects once it is closed for good. Nothing is kept of who has given up
+   * waiting: a broker may be away for days.
+   */
+  async opened(givenUp?: AbortSignal): Promise<C> {
+    this.#stop.signal.throwIfAborted();
+    if (this.#current) return this.#current;
+    const waiting = Promise.withResolvers<C>();
+    this.#waiting.add(waiting);
+    const onGivenUp = (): void => {
+      if (givenUp) waiting.reject(abortReason(givenUp));
+    };
+    givenUp?.addEventListener('abort', onGivenUp, { once: true });
+    try {
+      return await waiting.promise;
+    } finally {
+      this.#waiting.delete(waiting);
+      givenUp?.removeEventListener('abort', onGivenUp);
+    }
   }
 
   /** What was delivered on the channel and is not settled goes back to its queue. Never rejects. */
   async close(): Promise<void> {
     this.#stop.abort(new Error('the channel is closed'));
-    this.#opened.reject(this.#stop.signal.reason);
+    for (const { reject } of this.#waiting) reject(this.#stop.signal.reason);
     if (this.#current) await end(this.#current);
     await this.#running;
   }
@@ -51,10 +67,9 @@ export class WatchedChannel<C extends Channel> {
       const open = await retry(UNTIL_IT_WORKS, () => this.#open(), signal).catch(() => undefined);
       if (!open) return;
       this.#current = open.channel;
-      this.#opened.resolve(open.channel);
+      for (const { resolve } of this.#waiting) resolve(open.channel);
       await open.ended;
       this.#current = undefined;
-      if (!stopped()) this.#opened = handledResolvers();
     }
   }
 
@@ -83,11 +98,4 @@ export class WatchedChannel<C extends Channel> {
 async function end(channel: Channel): Promise<void> {
   const ended = new Promise((resolve) => channel.once('close', resolve));
   await Promise.race([channel.close().catch(() => undefined), ended]);
-}
-
-/** Nobody need be waiting for it when it rejects. */
-function handledResolvers<T>(): PromiseWithResolvers<T> {
-  const resolvers = Promise.withResolvers<T>();
-  resolvers.promise.catch(() => undefined);
-  return resolvers;
 }
