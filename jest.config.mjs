@@ -17,7 +17,7 @@ const withServices = {
 };
 
 /** Whole-system tests that are about something else than what a system does, or that start their systems themselves. */
-const NOT_OVER_SERVICES = ['start', 'start-services', 'demo', 'by-hand', 'canary', 'memory'];
+const NOT_OVER_SERVICES = ['start', 'start-services', 'demo', 'by-hand', 'canary', 'memory', 'archive-depot'];
 
 const overServices = {
   ...project('e2e', withServices),

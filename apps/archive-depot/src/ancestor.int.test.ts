@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { TestDepot } from './depot.fixture.test.js';
+import { isSame, TestDepot } from './depot.fixture.test.js';
 
 /** A client that speaks to the depot as the ancestor does, byte for byte, over sockets of its own. */
 const CHUNK = 524_288;
@@ -39,8 +39,8 @@ class Connection {
   async send(lines: readonly string[], body: Buffer): Promise<Response> {
     this.#socket.write(`${lines.join('\r\n')}\r\n\r\n`);
     this.#socket.write(body);
-    let end = -1;
-    while ((end = this.#received.indexOf('\r\n\r\n')) < 0) await this.#wake.promise;
+    while (!this.#received.includes('\r\n\r\n')) await this.#wake.promise;
+    const end = this.#received.indexOf('\r\n\r\n');
     const [status = '', ...rest] = this.#received.toString('latin1', 0, end).split('\r\n');
     const headers = new Map(rest.map((line) => [line.split(': ')[0]!.toLowerCase(), line.split(': ')[1]!]));
     const length = Number(headers.get('content-length') ?? 0);
@@ -127,8 +127,8 @@ describe('the ancestor', () => {
     const answers = await upload(whole);
     for (const { status, body } of answers) expect([status < 300, body.length]).toEqual([true, 0]);
     expect(answers.filter(({ status }) => status === 201).length).toBeGreaterThan(0);
-    expect(await depot.content('ok/a.zip')).toEqual(whole);
-    expect(await download()).toEqual(whole);
+    expect(isSame(await depot.content('ok/a.zip'), whole)).toBe(true);
+    expect(isSame(await download(), whole)).toBe(true);
     expect(await depot.leftovers()).toEqual([]);
   });
 
@@ -136,7 +136,7 @@ describe('the ancestor', () => {
     const whole = randomBytes(3 * CHUNK);
     await upload(whole);
     await upload(whole.subarray(0, 2 * CHUNK - 1));
-    expect(await download()).toEqual(whole.subarray(0, 2 * CHUNK - 1));
+    expect(isSame(await download(), whole.subarray(0, 2 * CHUNK - 1))).toBe(true);
   });
 
   test('asks behind the end, and for an archive that is not there', async () => {

@@ -136,3 +136,8 @@ export function refusalOf({ status, body }: Answer): ErrorBody {
   if (error.statusCode !== status) throw new Error(`status ${status}, but the body says ${error.statusCode}`);
   return error;
 }
+
+/** Jest would compare large buffers byte by byte. */
+export function isSame(one: Buffer | undefined, other: Buffer): boolean {
+  return one !== undefined && other.equals(one);
+}

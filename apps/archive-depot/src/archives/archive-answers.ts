@@ -13,7 +13,7 @@ import { PreconditionError } from '../errors.js';
 const CHUNK_BYTES = 256 * 1024;
 /** Slices that are told at most, the first ones. */
 const MAX_TOLD = 64;
-export const COVERED_HEADER = 'x-tidemark-covered';
+const COVERED_HEADER = 'x-tidemark-covered';
 
 /** Answers GET and HEAD: all of it, one range of it, or that the caller has it already. Closes the archive. */
 export async function sendArchive(
@@ -53,7 +53,7 @@ export async function sendReceived(
   total: number,
 ): Promise<void> {
   void reply.header(COVERED_HEADER, coveredText(coverage.slices, total));
-  if (whole && (fresh || whole.created)) await sendStored(reply, whole);
+  if (whole?.published) await sendStored(reply, whole);
   else if (whole) await reply.code(200).header('etag', whole.etag).send();
   else await reply.code(fresh ? 202 : 200).send();
 }

@@ -14,7 +14,7 @@ export interface WholeCall {
   readonly precondition: Precondition;
 }
 
-/** An archive in one piece. Breaks it off, nothing of it stays. Throws DESTINATION_FULL and what body and precondition throw. */
+/** An archive in one piece. Where it fails, nothing of it stays. Throws DESTINATION_FULL and what body and precondition throw. */
 export async function receiveWhole(
   { folder, clock }: { folder: ArchiveFolder; clock: Clock },
   { name, body, length, precondition }: WholeCall,
@@ -34,7 +34,7 @@ export async function receiveWhole(
     } finally {
       await handle.close();
     }
-    return { etag, ...(await folder.publish(files.part, name, precondition)) };
+    return { etag, published: true, ...(await folder.publish(files.part, name, precondition)) };
   } catch (error) {
     await files.remove();
     throw error;

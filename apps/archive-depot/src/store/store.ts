@@ -1,4 +1,4 @@
-import { chmod, realpath, stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 
 import { ConfigError, ensureFolder, type Clock, type Logger } from '@tidemark/platform';
 
@@ -14,7 +14,7 @@ export interface Store {
 
 export const STORE = Symbol('Store');
 
-/** Makes the folder where it is not there, for its owner alone. Throws ConfigError where it cannot be used. */
+/** Makes the folder where it is not there, for its owner alone; one that is there stays as it is. Throws ConfigError where it cannot be used. */
 export async function openStore(path: string, { clock, log }: { clock: Clock; log: Logger }): Promise<Store> {
   const folder = new ArchiveFolder(await preparedFolder(path));
   return { folder, uploads: await Uploads.open({ folder, clock, log }), clock };
@@ -25,7 +25,6 @@ async function preparedFolder(path: string): Promise<string> {
     await ensureFolder(path);
     const real = await realpath(path);
     if (!(await stat(real)).isDirectory()) throw new Error('it is no folder');
-    await chmod(real, 0o700);
     return real;
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

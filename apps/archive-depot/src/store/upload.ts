@@ -13,8 +13,9 @@ import { RangeLocks } from './range-locks.js';
 import { sealPart, type UploadFiles, type UploadRecord } from './upload-files.js';
 import { isAt, writeAt } from './write-at.js';
 
-/** The archive that an upload has become; `created` where none had its name before. */
+/** The archive that an upload has become, in this moment (`published`) or before; `created` where none had its name. */
 export interface Whole {
+  readonly published: boolean;
   readonly etag: string;
   readonly created: boolean;
 }
@@ -63,7 +64,7 @@ interface Pending {
 }
 
 /** The record of what has come stays small: a sender that goes from one end to the other needs few. */
-export const MAX_SLICES = 1024;
+const MAX_SLICES = 1024;
 
 /** It has become an archive, or was dropped, before anything of a chunk was read. */
 export class UploadOverError extends Error {
@@ -228,11 +229,11 @@ export class Upload {
     const { created } = await folder.publish(this.place.files.part, this.facts.name, (current) => {
       for (const { precondition } of batch) precondition(current);
     });
-    this.#whole = { etag, created: false };
+    this.#whole = { etag, created: false, published: false };
     this.state.coverage = coverage;
     onWhole(this, etag);
     if (!isNamed) await this.place.files.removeRecord();
-    return { etag, created };
+    return { etag, created, published: true };
   }
 
   #record({ slices }: Coverage): UploadRecord {

@@ -40,11 +40,11 @@ export interface UploadsOptions {
   readonly log: Logger;
 }
 
-export const MAX_UPLOADS = 1000;
+const MAX_UPLOADS = 1000;
 /** An upload that its sender gave no name starts over where nothing has come for so long. */
-export const START_OVER_MILLIS = 120_000;
+const START_OVER_MILLIS = 120_000;
 /** What has not grown for so long is nobody's. */
-export const ABANDONED_MICROS = 24 * 60 * 60 * 1e6;
+const ABANDONED_MICROS = 24 * 60 * 60 * 1e6;
 
 /** Every upload that is not whole yet. One process has a folder at a time. */
 export class Uploads {
@@ -199,7 +199,7 @@ async function compare(archive: OpenedArchive, { chunk, body, precondition }: Ch
     }
     checkEnd(position, chunk);
     const coverage = Coverage.of([{ start: 0, end: archive.bytes }]);
-    return { fresh: false, coverage, whole: { etag: archive.etag, created: false } };
+    return { fresh: false, coverage, whole: { etag: archive.etag, created: false, published: false } };
   } finally {
     await archive.handle.close();
   }
