@@ -1,7 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { Agent, request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
@@ -25,8 +28,18 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const put = async (name: string, body: Uint8Array, headers: Record<string, string> = {}): Promise<RawAnswer> =>
-  await exchange(`${depot.url}/archives/${name}`, { method: 'PUT', headers, body });
+/** Over a connection that stays: one that is to be closed may end before all of a refused body was sent. */
+async function put(name: string, body: Uint8Array, headers: Record<string, string> = {}): Promise<RawAnswer> {
+  const agent = new Agent({ keepAlive: true });
+  try {
+    const sent = request(`${depot.url}/archives/${name}`, { method: 'PUT', headers, agent });
+    sent.end(body);
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    return { status: answer.statusCode ?? 0, headers: answer.headers, text: await text(answer) };
+  } finally {
+    agent.destroy();
+  }
+}
 
 async function putPiece(start: number): Promise<RawAnswer> {
   const piece = WHOLE.subarray(start, start + PIECE);
