@@ -35,6 +35,7 @@ async function put(name: string, body: Uint8Array, headers: Record<string, strin
     const sent = request(`${depot.url}/archives/${name}`, { method: 'PUT', headers, agent });
     sent.end(body);
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    sent.on('error', () => undefined);
     return { status: answer.statusCode ?? 0, headers: answer.headers, text: await text(answer) };
   } finally {
     agent.destroy();
