@@ -46,10 +46,12 @@ const SHOWN_BY = {
   INDEX_MOVED: 'test/killed-when-finishing.e2e.test.ts',
   CANCELLED: 'test/job-waiting.e2e.test.ts',
   SECRET_KEY_CHANGED: 'apps/gateway/src/secrets/secrets.int.test.ts',
+  UPLOAD_CONFLICT: 'apps/archive-depot/src/upload-conflicts.int.test.ts',
 
   VERSION_MISMATCH: 'test/document-errors.e2e.test.ts',
   TOO_LARGE: 'test/body-limits.e2e.test.ts',
   CONTENT_TYPE: 'test/refused-requests.e2e.test.ts',
+  RANGE_UNSATISFIABLE: 'apps/archive-depot/src/downloads.int.test.ts',
   HOST_UNKNOWN: 'test/refused-requests.e2e.test.ts',
   TOO_MANY_REQUESTS: 'test/api-tokens.e2e.test.ts',
   NOT_IMPLEMENTED: 'test/management-errors.e2e.test.ts',

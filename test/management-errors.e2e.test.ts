@@ -18,7 +18,7 @@ jest.setTimeout(60_000); // processes are started: on a busy machine that takes 
 /** What `PATCH /core/management` refuses in a body, with the ancestor's messages where they are kept. */
 let it: RunningSystem;
 beforeAll(async () => {
-  it = await startSystem({ settings: { TIDEMARK_HTTP_ALLOW: 'http://depot.example.org/archives' } });
+  it = await startSystem({ settings: { TIDEMARK_HTTP_ALLOW: 'http://depot.example.org/archives,http://10.1.2.3' } });
 });
 afterAll(() => it.remove());
 
@@ -174,21 +174,25 @@ describe('403 and 501: a destination that is not served', () => {
     const error = refusalOf(await patch(backup({ destination: destination() })));
     expect(error).toMatchObject({ statusCode: 403, code: 'DESTINATION_NOT_ALLOWED', details: { setting } });
     const roots = it.services ? it.archives : `${it.archives}, ${it.home}/backups`;
-    const allowed = setting === 'TIDEMARK_FILE_ROOTS' ? roots : 'http://depot.example.org/archives';
+    const allowed = setting === 'TIDEMARK_FILE_ROOTS' ? roots : 'http://depot.example.org/archives, http://10.1.2.3/';
     expect(error.message).toBe(
       `destination is not allowed: it is outside of what this server allows; ${setting} allows ${allowed}`,
     );
   });
 
-  test.each([
-    ['a folder', () => backup({ backupType: 'DIRECTORY' }), 'backupType DIRECTORY is not implemented'],
-    [
-      'an allowed URL',
-      () => backup({ destination: 'http://depot.example.org/archives/a.zip' }),
-      'a destination over http is not implemented',
-    ],
-  ])('%s', async (_what, body, message) => {
-    expect(refusalOf(await patch(body()))).toMatchObject({ statusCode: 501, code: 'NOT_IMPLEMENTED', message });
+  test('one of an address that is not public', async () => {
+    const answer = await patch(backup({ destination: 'http://10.1.2.3/a.zip' }));
+    expect(refusalOf(answer)).toMatchObject({
+      statusCode: 403,
+      code: 'DESTINATION_NOT_ALLOWED',
+      details: { setting: 'TIDEMARK_HTTP_ALLOW_PRIVATE' },
+    });
+  });
+
+  test('a folder', async () => {
+    const message = 'backupType DIRECTORY is not implemented';
+    const answer = await patch(backup({ backupType: 'DIRECTORY' }));
+    expect(refusalOf(answer)).toMatchObject({ statusCode: 501, code: 'NOT_IMPLEMENTED', message });
   });
 });
 

@@ -10,7 +10,7 @@ const ROOT = resolve(import.meta.dirname, '..');
 const read = (file: string): string => readFileSync(resolve(ROOT, file), 'utf8');
 const { scripts } = JSON.parse(read('package.json')) as { scripts: Record<string, string> };
 
-test.each(['standalone', 'gateway', 'index-service', 'transfer-worker'])(
+test.each(['standalone', 'gateway', 'index-service', 'transfer-worker', 'archive-depot'])(
   '%s is started with the flags of every service',
   (app) => {
     const script = scripts[app === 'standalone' ? 'start' : `start:${app}`] ?? '';

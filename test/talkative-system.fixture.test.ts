@@ -47,7 +47,7 @@ export class TalkativeSystem<S extends RunningSystem = RunningSystem> {
       settings: {
         TIDEMARK_LOG_LEVEL: 'trace',
         TIDEMARK_API_TOKENS: `look:reader:${canaries.reader},ops:operator:${canaries.operator}`,
-        TIDEMARK_HTTP_ALLOW: 'https://depot.example.org/archives',
+        TIDEMARK_HTTP_ALLOW: 'https://10.1.2.3/archives',
         ...settings(canaries),
       },
     });
@@ -80,7 +80,7 @@ export class TalkativeSystem<S extends RunningSystem = RunningSystem> {
 
   get signedUrl(): string {
     const query = `X-Amz-Date=20261123&X-Amz-Signature=${this.canaries.signature}`;
-    return `https://depot.example.org/archives/a.zip?${query}`;
+    return `https://10.1.2.3/archives/a.zip?${query}`;
   }
 
   backup(fields: object = {}): object {
@@ -118,10 +118,10 @@ const refusal = (...row: Refusal): Refusal => row;
 
 /** A request that is refused -> the code that it is refused with. */
 export const REFUSED = [
-  refusal('a signed URL', (to) => to.backup({ destination: to.signedUrl }), 'NOT_IMPLEMENTED'),
+  refusal('a signed URL', (to) => to.backup({ destination: to.signedUrl }), 'DESTINATION_NOT_ALLOWED'),
   refusal(
     'a signed URL elsewhere',
-    (to) => to.backup({ destination: to.signedUrl.replace('depot', 'other') }),
+    (to) => to.backup({ destination: to.signedUrl.replace('10.1.2.3', 'depot.example.org') }),
     'DESTINATION_NOT_ALLOWED',
   ),
   refusal('a broken signed URL', (to) => to.backup({ destination: `${to.signedUrl}%zz` }), 'DESTINATION_INVALID'),

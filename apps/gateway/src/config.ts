@@ -39,6 +39,8 @@ export const gatewaySettings = z.object({
   TIDEMARK_HOSTS: commaList(),
   TIDEMARK_FILE_ROOTS: commaList(['/var/backup']),
   TIDEMARK_HTTP_ALLOW: commaList(),
+  /** Addresses that are not public and may be used all the same, besides those prefixes. */
+  TIDEMARK_HTTP_ALLOW_PRIVATE: commaList(),
   TIDEMARK_AUTH: z.literal('none', 'must be none').optional(),
   /** Who may call, and what each may do; none: everybody everything, so only from this machine. */
   TIDEMARK_API_TOKENS: apiTokens,

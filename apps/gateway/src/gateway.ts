@@ -50,6 +50,7 @@ async function openParts(settings: GatewaySettings, { log, onStop, messaging }: 
   const policy = createDestinationPolicy({
     fileRoots: settings.TIDEMARK_FILE_ROOTS,
     httpAllow: settings.TIDEMARK_HTTP_ALLOW,
+    httpAllowPrivate: settings.TIDEMARK_HTTP_ALLOW_PRIVATE,
   });
   for (const { complaint } of await prepareRoots(policy.fileRoots)) if (complaint !== undefined) log.warn(complaint);
   const url = settings.DATABASE_URL;

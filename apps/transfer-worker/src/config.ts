@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-import { amqpUrl, commaList, logLevel, parallelism, port, queuePrefix, readConfig } from '@tidemark/platform';
+import { amqpUrl, commaList, logLevel, parallelism, port, queuePrefix, readConfig, wholeNumber } from '@tidemark/platform';
 
 export const transferWorkerSettings = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -11,6 +11,9 @@ export const transferWorkerSettings = z.object({
   TIDEMARK_SPOOL: z.string('a folder for parts too large for memory is wanted'),
   TIDEMARK_FILE_ROOTS: commaList(['/var/backup']),
   TIDEMARK_HTTP_ALLOW: commaList(),
+  TIDEMARK_HTTP_ALLOW_PRIVATE: commaList(),
+  /** Of one PUT to a destination over HTTP. */
+  TIDEMARK_CHUNK_BYTES: wholeNumber(8 * 1024 * 1024, { min: 64 * 1024, max: 64 * 1024 * 1024 }),
   TIDEMARK_PARALLELISM: parallelism,
   TIDEMARK_LOG_LEVEL: logLevel,
 });

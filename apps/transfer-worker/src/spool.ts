@@ -1,9 +1,9 @@
 import { createWriteStream, type WriteStream } from 'node:fs';
-import { mkdir, readdir, rm } from 'node:fs/promises';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { SpoolFullError } from '@tidemark/destinations';
-import { ConfigError, ensureFolder } from '@tidemark/platform';
+import { ConfigError, ensureFolder, systemClock } from '@tidemark/platform';
 
 /** Files of one attempt, for what is too large for memory; gone with it. */
 export interface Spool {
@@ -18,6 +18,11 @@ export interface Spool {
 export class SpoolFolder {
   constructor(private readonly folder: string) {}
 
+  /** For archives on their way to destinations over HTTP: an attempt goes on with what the one before it had sent. */
+  get uploads(): string {
+    return join(this.folder, UPLOADS);
+  }
+
   /** Makes the folder, and empties it of what dead attempts left. Throws ConfigError where it cannot be made. */
   async prepare(): Promise<void> {
     await ensureFolder(this.folder).catch((error: unknown) => {
@@ -26,6 +31,7 @@ export class SpoolFolder {
     for (const name of await readdir(this.folder)) {
       if (ATTEMPT.test(name)) await rm(join(this.folder, name), { recursive: true, force: true });
     }
+    await this.#removeAbandonedUploads();
   }
 
   async forAttempt({ jobId, fence }: { jobId: string; fence: number }): Promise<Spool> {
@@ -37,8 +43,19 @@ export class SpoolFolder {
       dispose: () => rm(folder, { recursive: true, force: true }),
     };
   }
+
+  async #removeAbandonedUploads(): Promise<void> {
+    const names = await readdir(this.uploads).catch(() => []);
+    for (const path of names.map((name) => join(this.uploads, name))) {
+      const { mtimeMs } = await stat(path);
+      if (systemClock.nowMicros() / 1000 - mtimeMs > ABANDONED_MILLIS) await rm(path, { force: true });
+    }
+  }
 }
 
+const UPLOADS = 'uploads';
+/** No attempt of a job comes so late. */
+const ABANDONED_MILLIS = 24 * 60 * 60_000;
 const ATTEMPT = /^[0-9a-f-]{36}\.[0-9]+$/;
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 

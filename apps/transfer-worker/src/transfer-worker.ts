@@ -25,8 +25,10 @@ export async function startTransferWorker(
     policy: createDestinationPolicy({
       fileRoots: settings.TIDEMARK_FILE_ROOTS,
       httpAllow: settings.TIDEMARK_HTTP_ALLOW,
+      httpAllowPrivate: settings.TIDEMARK_HTTP_ALLOW_PRIVATE,
     }),
     spool,
+    chunkBytes: settings.TIDEMARK_CHUNK_BYTES,
     parallelism: settings.TIDEMARK_PARALLELISM,
     log,
   });

@@ -10,4 +10,4 @@ export {
   type DestinationPolicy,
 } from './policy/destination-policy.js';
 export { prepareRoots, type RootState } from './policy/prepare-roots.js';
-export { resolveDestination } from './resolve-destination.js';
+export { resolveDestination, type ResolveOptions } from './resolve-destination.js';

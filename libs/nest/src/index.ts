@@ -11,6 +11,7 @@ export { HTTP_LIMITS, type HttpLimits } from './http/http-limits.js';
 export * from './http/listen.js';
 export { REQUEST_ID_HEADER } from './http/request-basics.js';
 export * from './http/request-path.js';
+export * from './http/send-bytes.js';
 export * from './http/trailers.js';
 export * from './http/waiting.js';
 export * from './process/run-until-signalled.js';

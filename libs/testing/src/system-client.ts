@@ -137,6 +137,7 @@ export interface JobOptions {
   readonly wait?: boolean;
   readonly headers?: Readonly<Record<string, string>>;
   readonly timeSnapshotBoundaryMicros?: number | string;
+  readonly bearer?: string;
 }
 
 /** The error body of an answer. */

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { environment, SERVICE_NODE_FLAGS } from '@tidemark/platform';
 
 /** Processes that a system is made of; the first is all of them in one. */
-export type AppName = 'standalone' | 'gateway' | 'index-service' | 'transfer-worker';
+export type AppName = 'standalone' | 'gateway' | 'index-service' | 'transfer-worker' | 'archive-depot';
 
 interface ProcessOptions {
   readonly app: AppName;

@@ -1,7 +1,7 @@
 import { v7 as uuid } from 'uuid';
 
 import { BACKUP_KIND, parseManagementRequest, type ManagementRequest, type Operation } from '@tidemark/contracts';
-import { parseDestination, toFileUri } from '@tidemark/destinations';
+import { parseDestination } from '@tidemark/destinations';
 import type { CreatedJob } from '@tidemark/jobs';
 
 import type { GatewayParts } from '../tokens.js';
@@ -32,7 +32,7 @@ export async function acceptRequest(
     id,
     request,
     sealedSecrets: secrets.seal(id, secretsOf({ bearer, asSent: asSent.destination, shown: destination.display })),
-    place: toFileUri(destination.path),
+    place: destination.place,
     warnings,
     caller,
     idempotency: key === undefined ? undefined : idempotencyOf(key, request),

@@ -5,7 +5,7 @@ import { errorOf, GatewayFixture } from '../gateway.fixture.test.js';
 
 let fixture: GatewayFixture;
 beforeAll(async () => {
-  fixture = await GatewayFixture.open({ TIDEMARK_HTTP_ALLOW: 'http://depot.example.org/archives' });
+  fixture = await GatewayFixture.open({ TIDEMARK_HTTP_ALLOW: 'http://depot.example.org/archives,http://10.1.2.3' });
 });
 afterAll(() => fixture.close());
 
@@ -100,14 +100,14 @@ describe('what PATCH /core/management refuses', () => {
       () => backup({ destination: 'http://elsewhere.example.org/a.zip' }),
       403,
       'DESTINATION_NOT_ALLOWED',
-      'destination is not allowed: it is outside of what this server allows; TIDEMARK_HTTP_ALLOW allows http://depot.example.org/archives',
+      'destination is not allowed: it is outside of what this server allows; TIDEMARK_HTTP_ALLOW allows http://depot.example.org/archives, http://10.1.2.3/',
     ],
     [
-      'a URL that is allowed, as long as there is no way to it',
-      () => backup({ destination: 'http://depot.example.org/archives/a.zip' }),
-      501,
-      'NOT_IMPLEMENTED',
-      'a destination over http is not implemented',
+      'a URL that is allowed, of an address that is not public',
+      () => backup({ destination: 'http://10.1.2.3/a.zip' }),
+      403,
+      'DESTINATION_NOT_ALLOWED',
+      'destination is not allowed: its host has an address that is not public; TIDEMARK_HTTP_ALLOW_PRIVATE allows none',
     ],
   ];
 

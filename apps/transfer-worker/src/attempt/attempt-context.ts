@@ -6,6 +6,11 @@ import type { InternalHttp } from '../clients/internal-http.js';
 import type { Spool } from '../spool.js';
 import type { ProgressReports } from './progress-reports.js';
 
+export interface AttemptFacts {
+  /** What lay at the destination before may have been overwritten. */
+  destinationTouched?: boolean;
+}
+
 /** All that one run of a job needs; handed down from phase to phase. */
 export interface AttemptContext {
   readonly claim: WireClaim;
@@ -21,6 +26,8 @@ export interface AttemptContext {
   readonly log: Logger;
   readonly clock: Clock;
   readonly startedMillis: number;
+  /** What its failure must tell besides the error. */
+  readonly facts: AttemptFacts;
   /**
    * Stores what the job is about to make true. When it resolves nothing cancels the job any more; throws the reason
    * where the attempt may not go on.

@@ -1,3 +1,5 @@
+import { asTidemarkError, errorFacts } from '@tidemark/contracts';
+
 /** Why an attempt was told to stop: the reasons that its signal aborts with. */
 
 export class AttemptCancelled extends Error {
@@ -12,4 +14,10 @@ export class LeaseLost extends Error {
 /** The worker shuts down; the job goes on elsewhere. */
 export class ShuttingDown extends Error {
   override readonly name = 'ShuttingDown';
+}
+
+/** Whether no other attempt will come after one that ended so: the job was cancelled, or no attempt can mend the error. */
+export function isLastAttempt(signal: AbortSignal, error: unknown): boolean {
+  if (signal.aborted) return signal.reason instanceof AttemptCancelled;
+  return !errorFacts(asTidemarkError(error).code).retriable;
 }

@@ -20,6 +20,8 @@ export interface JobRunnerParts {
   readonly messaging: Messaging;
   readonly policy: DestinationPolicy;
   readonly spool: SpoolFolder;
+  /** Of one PUT to a destination over HTTP. */
+  readonly chunkBytes: number;
   readonly parallelism: number;
   readonly log: Logger;
 }
@@ -86,6 +88,11 @@ export class JobRunner {
       destination = await resolveDestination(claim.request.destination, {
         policy: this.parts.policy,
         operation: claim.operation,
+        http: {
+          spool: this.parts.spool.uploads,
+          bearer: claim.bearer,
+          limits: { chunkBytes: this.parts.chunkBytes },
+        },
       });
     } catch (error) {
       return failedBeforeStart(error);
@@ -111,6 +118,7 @@ export class JobRunner {
       signal,
       clock: systemClock,
       startedMillis: systemClock.monotonicMillis(),
+      facts: {},
       finishing: async (request) => {
         const verdict = await this.parts.gateway.finishing(jobId, { fence, ...request }, signal);
         if (verdict === 'LOST') lease.end(new LeaseLost('another attempt runs this job'));

@@ -53,16 +53,19 @@ export class ProgressReports {
   #progress(): JobProgress | null {
     const { versionsDone, bytesDone } = this.#counts;
     const seconds = (this.clock.monotonicMillis() - this.#startedMillis) / 1000;
-    const rate = seconds > 0 && versionsDone > 0 ? versionsDone / seconds : null;
-    const total = this.#totals.versions === null ? null : Math.max(this.#totals.versions, versionsDone);
+    const { versions, bytes } = this.#totals;
+    const versionsTotal = versions === null ? null : Math.max(versions, versionsDone);
+    // Bytes count where nobody counts versions: while an archive is on its way.
+    const [done, total] = versions === null ? [bytesDone, bytes] : [versionsDone, versionsTotal];
+    const rate = seconds > 0 && done > 0 ? done / seconds : null;
     return {
       versionsDone,
-      versionsTotal: total,
+      versionsTotal,
       bytesDone,
-      bytesTotal: this.#totals.bytes,
-      percent: total ? Math.floor((100 * versionsDone) / total) : null,
-      versionsPerSecond: rate === null ? null : Math.round(rate),
-      etaSeconds: rate === null || total === null ? null : Math.ceil((total - versionsDone) / rate),
+      bytesTotal: bytes,
+      percent: total ? Math.min(100, Math.floor((100 * done) / total)) : null,
+      versionsPerSecond: rate === null || versions === null ? null : Math.round(rate),
+      etaSeconds: rate === null || total === null ? null : Math.max(0, Math.ceil((total - done) / rate)),
     };
   }
 }

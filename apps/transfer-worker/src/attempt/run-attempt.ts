@@ -23,7 +23,7 @@ async function run(context: AttemptContext): Promise<Outcome | 'SWITCHING'> {
 }
 
 /** Why the signal aborted decides before what was thrown: an abort comes out as many errors. */
-function outcomeOf({ signal, progress, log }: AttemptContext, error: unknown): Outcome | null {
+function outcomeOf({ signal, progress, log, facts }: AttemptContext, error: unknown): Outcome | null {
   if (signal.reason instanceof LeaseLost) return null;
   if (signal.reason instanceof ShuttingDown) return { state: 'HANDED_BACK' };
   if (signal.reason instanceof AttemptCancelled) return { state: 'CANCELLED' };
@@ -36,6 +36,7 @@ function outcomeOf({ signal, progress, log }: AttemptContext, error: unknown): O
       message: failure.message,
       phase: progress.phase,
       retriable: errorFacts(failure.code).retriable,
+      ...(facts.destinationTouched ? { destinationTouched: true } : {}),
       ...(failure.details ? { details: { ...failure.details } } : {}),
     },
   };

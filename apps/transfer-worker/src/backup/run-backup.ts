@@ -1,18 +1,44 @@
+import type { OpenedArchive } from '@tidemark/archive';
 import type { BackupResult, Outcome } from '@tidemark/contracts';
+import type { ArchiveDraft, SealedArchive } from '@tidemark/destinations';
 import { secondsSince } from '@tidemark/platform';
 
 import type { AttemptContext } from '../attempt/attempt-context.js';
-import { AttemptCancelled } from '../attempt/attempt-ends.js';
+import { AttemptCancelled, isLastAttempt } from '../attempt/attempt-ends.js';
 import { SnapshotClient } from '../clients/snapshot-client.js';
 import { deliver } from './deliver.js';
-import { pack, type PackedArchive } from './pack.js';
+import { pack } from './pack.js';
+import { upload } from './upload.js';
 import { verify } from './verify.js';
 
 /**
- * Runs a backup from the snapshot to the named archive. Where it throws, nothing is left behind but an archive whose
- * delivery may already be the job's stored effect: the next attempt finishes or removes it.
+ * Runs a backup from the snapshot to the named archive; one that an earlier attempt had begun to upload is gone on with.
+ * Where it throws, nothing is left behind but what the next attempt finishes or removes.
  */
 export async function runBackup(context: AttemptContext): Promise<Outcome> {
+  const { claim, destination, signal } = context;
+  const draft = (await destination.takeUp(claim, signal)) ?? (await exported(context));
+  let delivering = false;
+  try {
+    await upload(context, draft);
+    const manifest = await verify(context, draft);
+    const sealed = await draft.seal();
+    const result = resultOf(context, sealed, manifest);
+    delivering = true;
+    await deliver(context, { sealed, result });
+    return { state: 'SUCCEEDED', result };
+  } catch (error) {
+    context.facts.destinationTouched = draft.destinationTouched;
+    const isGoneOnWith = delivering
+      ? !(signal.reason instanceof AttemptCancelled)
+      : draft.destinationTouched && !isLastAttempt(signal, error);
+    if (!isGoneOnWith) await draft.discard().catch(() => undefined);
+    throw error;
+  }
+}
+
+/** The index as it is now, as a sealed archive. */
+async function exported(context: AttemptContext): Promise<ArchiveDraft> {
   const { claim, destination, progress, signal } = context;
   progress.begin('SNAPSHOT');
   const snapshot = await SnapshotClient.open(context.index, claim.indexUrl, { attempt: claim, signal });
@@ -20,24 +46,21 @@ export async function runBackup(context: AttemptContext): Promise<Outcome> {
     await snapshot.close().catch(() => undefined);
     throw error;
   });
-  let delivering = false;
   try {
-    const packed = await pack(context, snapshot, draft.output);
-    const sealed = await draft.seal();
-    await verify(context, draft, packed);
-    const result = resultOf(context, packed);
-    delivering = true;
-    await deliver(context, { sealed, result });
-    return { state: 'SUCCEEDED', result };
+    await pack(context, snapshot, draft.output);
+    await draft.seal();
+    return draft;
   } catch (error) {
-    const wanted = delivering && !(signal.reason instanceof AttemptCancelled);
-    if (!wanted) await draft.discard().catch(() => undefined);
+    await draft.discard().catch(() => undefined);
     throw error;
   }
 }
 
-function resultOf(context: AttemptContext, { bytes, sha256, manifest }: PackedArchive): BackupResult {
-  const { totals, history, snapshot, parts } = manifest;
+function resultOf(
+  context: AttemptContext,
+  { bytes, sha256 }: SealedArchive,
+  { totals, history, snapshot, parts }: OpenedArchive['manifest'],
+): BackupResult {
   return {
     archive: { bytes, sha256, parts: parts.length },
     documents: totals.documents,

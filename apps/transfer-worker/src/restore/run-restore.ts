@@ -1,8 +1,8 @@
 import { openArchive, partsFor, type BoundaryPlan, type OpenedArchive } from '@tidemark/archive';
-import { asTidemarkError, errorFacts, RESTORE_KIND, type BuildStatus, type SwitchEffect } from '@tidemark/contracts';
+import { RESTORE_KIND, type BuildStatus, type SwitchEffect } from '@tidemark/contracts';
 
 import type { AttemptContext } from '../attempt/attempt-context.js';
-import { AttemptCancelled } from '../attempt/attempt-ends.js';
+import { isLastAttempt } from '../attempt/attempt-ends.js';
 import type { StagingClient } from '../clients/staging-client.js';
 import { build } from './build.js';
 import { openStaging, pushParts } from './push-parts.js';
@@ -22,7 +22,7 @@ export async function runRestore(context: AttemptContext): Promise<'SWITCHING'> 
     const plan = partsFor(archive.manifest, boundaryOf(context));
     const staging = await openStaging(context, archive, plan);
     const built = await load(context, { archive, plan, staging }).catch(async (error: unknown) => {
-      if (isLast(signal, error)) await staging.discard().catch(() => undefined);
+      if (isLastAttempt(signal, error)) await staging.discard().catch(() => undefined);
       throw error;
     });
     progress.begin('SWITCHING');
@@ -31,12 +31,6 @@ export async function runRestore(context: AttemptContext): Promise<'SWITCHING'> 
   } finally {
     await source.close();
   }
-}
-
-/** Whether no other attempt will come after one that ended so: the job was cancelled, or no attempt can mend the error. */
-function isLast(signal: AbortSignal, error: unknown): boolean {
-  if (signal.aborted) return signal.reason instanceof AttemptCancelled;
-  return !errorFacts(asTidemarkError(error).code).retriable;
 }
 
 interface Loading {

@@ -56,10 +56,12 @@ export const ERRORS = {
   INDEX_MOVED: conflict,
   CANCELLED: conflict,
   SECRET_KEY_CHANGED: conflict,
+  UPLOAD_CONFLICT: conflict,
 
   VERSION_MISMATCH: { status: 412, exit: 2, retriable: false },
   TOO_LARGE: { status: 413, exit: 2, retriable: false },
   CONTENT_TYPE: { status: 415, exit: 2, retriable: false },
+  RANGE_UNSATISFIABLE: { status: 416, exit: 2, retriable: false },
   HOST_UNKNOWN: { status: 421, exit: 2, retriable: false },
   TOO_MANY_REQUESTS: { status: 429, exit: 2, retriable: true },
   NOT_IMPLEMENTED: { status: 501, exit: 2, retriable: false },

@@ -24,6 +24,7 @@ export const JOB_PHASES = [
   'STARTING',
   'SNAPSHOT',
   'EXPORTING',
+  'UPLOADING',
   'VERIFYING',
   'DELIVERING',
   'OPENING',

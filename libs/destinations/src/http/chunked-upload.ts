@@ -19,6 +19,8 @@ export interface UploadParts {
   readonly onTouched: () => void;
 }
 
+/** Tells servers that know it which chunks are of one archive: the same for every attempt that sends these bytes. */
+const UPLOAD_ID = 'X-Tidemark-Upload';
 /** What servers answer that want every chunk behind the one before it. */
 const OUT_OF_ORDER = new Set([409, 412, 416, 425]);
 /** What servers answer that know no PUT of a range. */
@@ -84,7 +86,8 @@ export class ChunkedUpload {
   async #chunk(chunk: number, signal: AbortSignal): Promise<void> {
     const { start, end } = this.parts.record.rangeOf(chunk);
     const range = contentRange(start, end, this.parts.record.upload.bytes);
-    await this.#put({ start, end }, { 'Content-Range': range }, signal);
+    const headers = { 'Content-Range': range, [UPLOAD_ID]: this.parts.record.upload.sha256 };
+    await this.#put({ start, end }, headers, signal);
     await this.#acknowledge(chunk);
   }
 

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ErrorCode, Operation } from '@tidemark/contracts';
 import { ConfigError } from '@tidemark/platform';
 
+import { toFileUri } from '../parse/file-uri.js';
 import { parseDestination } from '../parse/parse-destination.js';
 import { createDestinationPolicy, type AllowedDestination } from './destination-policy.js';
 import { prepareRoots } from './prepare-roots.js';
@@ -104,9 +105,9 @@ describe('a root', () => {
     const roots = [join(base, 'bad'), odd];
     const [state] = await prepareRoots(roots);
     const example = /works already: (.*)$/.exec(state?.complaint ?? '')?.[1] ?? '';
-    const policy = createDestinationPolicy({ fileRoots: roots, httpAllow: [] });
+    const policy = createDestinationPolicy({ fileRoots: roots, httpAllow: [], httpAllowPrivate: [] });
     const allowed = await policy.check(parseDestination(example), 'BACKUP');
-    expect(allowed.path).toBe(join(odd, 'archive.zip'));
+    expect(allowed).toMatchObject({ path: join(odd, 'archive.zip') });
   });
 });
 
@@ -114,14 +115,15 @@ describe('the policy', () => {
   const check = (raw: string, operation: Operation = 'BACKUP'): Promise<AllowedDestination> =>
     createDestinationPolicy({
       fileRoots: [root, join(root, 'shut'), join(base, 'other/')],
-      httpAllow: ['http://depot:8082/archives/', 'https://files.example', 'http://127.0.0.1:9000/a%20b'],
+      httpAllow: ['http://depot:8082/archives/', 'https://files.example', 'http://127.0.0.1:9000/a%20b', 'http://10.0.0.1'],
+      httpAllowPrivate: ['127.0.0.1'],
     }).check(parseDestination(raw), operation);
 
   test.each(['a.zip', 'x/y/a.zip', 'ü b.zip', '...'])('lets %s in a root through', async (name) => {
     const display = `file:${root}/${name}`;
     const path = join(root, name);
-    expect(await check(display)).toEqual({ scheme: 'file', root, path, display });
-    expect(await check(display, 'RESTORE')).toEqual({ scheme: 'file', root, path, display });
+    expect(await check(display)).toEqual({ scheme: 'file', root, path, place: toFileUri(path), display });
+    expect(await check(display, 'RESTORE')).toEqual({ scheme: 'file', root, path, place: toFileUri(path), display });
   });
 
   test('a folder with the same beginning, a link by another name, and everything else is not allowed', async () => {
@@ -175,19 +177,19 @@ describe('the policy', () => {
   });
 
   onLinux('a root that can only be read allows restores and no backups', async () => {
-    const policy = createDestinationPolicy({ fileRoots: ['/sys'], httpAllow: [] });
+    const policy = createDestinationPolicy({ fileRoots: ['/sys'], httpAllow: [], httpAllowPrivate: [] });
     const destination = parseDestination('file:/sys/a.zip');
     expect(await policy.check(destination, 'RESTORE')).toMatchObject({ root: '/sys' });
     await expectCode(policy.check(destination, 'BACKUP'), 'ROOT_UNUSABLE');
   });
 
   test('with / as a root allows every file', async () => {
-    const policy = createDestinationPolicy({ fileRoots: ['/'], httpAllow: [] });
+    const policy = createDestinationPolicy({ fileRoots: ['/'], httpAllow: [], httpAllowPrivate: [] });
     expect(await policy.check(parseDestination('file:/x/a.zip'), 'RESTORE')).toMatchObject({ root: '/' });
   });
 
   test('without any root allows no file', async () => {
-    const policy = createDestinationPolicy({ fileRoots: [], httpAllow: [] });
+    const policy = createDestinationPolicy({ fileRoots: [], httpAllow: [], httpAllowPrivate: [] });
     await expect(policy.check(parseDestination('file:/a.zip'), 'BACKUP')).rejects.toMatchObject({
       code: 'DESTINATION_NOT_ALLOWED',
       message: expect.stringMatching(/TIDEMARK_FILE_ROOTS allows none$/),
@@ -195,14 +197,21 @@ describe('the policy', () => {
   });
 
   test.each([
-    'http://depot:8082/archives/a.zip',
-    'http://depot:8082/archives/x/y.zip?sig=1',
-    'HTTP://DEPOT:8082/archives',
-    'https://files.example/a.zip',
-    'https://files.example:443/a.zip',
-    'http://2130706433:9000/a%20b/c',
-  ])('%s is allowed and waits for its implementation', async (raw) => {
-    await expectCode(check(raw), 'NOT_IMPLEMENTED');
+    ['http://depot:8082/archives/a.zip', 'http://depot:8082/archives/a.zip'],
+    ['http://depot:8082/archives/x/y.zip?sig=1', 'http://depot:8082/archives/x/y.zip'],
+    ['HTTP://DEPOT:8082/archives', 'http://depot:8082/archives'],
+    ['https://files.example/a.zip', 'https://files.example/a.zip'],
+    ['https://files.example:443/a.zip', 'https://files.example/a.zip'],
+    ['http://2130706433:9000/a%20b/c', 'http://127.0.0.1:9000/a%20b/c'],
+  ])('%s is allowed; it is %s', async (raw, place) => {
+    expect(await check(raw)).toMatchObject({ url: new URL(raw), place, lookup: expect.any(Function) });
+  });
+
+  test('an address that is not public is allowed only where it is listed as well', async () => {
+    await expect(check('http://10.0.0.1/a.zip')).rejects.toMatchObject({
+      code: 'DESTINATION_NOT_ALLOWED',
+      details: { setting: 'TIDEMARK_HTTP_ALLOW_PRIVATE', allowed: ['127.0.0.1'] },
+    });
   });
 
   test.each([
@@ -230,7 +239,7 @@ describe('the policy', () => {
     await expect(check(raw)).rejects.toMatchObject({
       code: 'DESTINATION_NOT_ALLOWED',
       message: expect.stringContaining(
-        'TIDEMARK_HTTP_ALLOW allows http://depot:8082/archives, https://files.example/, http://127.0.0.1:9000/a%20b',
+        'TIDEMARK_HTTP_ALLOW allows http://depot:8082/archives, https://files.example/, http://127.0.0.1:9000/a%20b, http://10.0.0.1/',
       ),
     });
   });
@@ -238,8 +247,8 @@ describe('the policy', () => {
   test.each(['depot:8082', 'ftp://h/x', 'http://', '/x', 'http://u:p@h/', 'http://h/?x', 'http://h/#x', '*', ''])(
     '%j in TIDEMARK_HTTP_ALLOW stops the start without being shown',
     (bad) => {
-      expect(() => createDestinationPolicy({ fileRoots: [], httpAllow: ['http://ok', bad] })).toThrow(ConfigError);
-      expect(() => createDestinationPolicy({ fileRoots: [], httpAllow: ['http://ok', bad] })).toThrow(
+      expect(() => createDestinationPolicy({ fileRoots: [], httpAllow: ['http://ok', bad], httpAllowPrivate: [] })).toThrow(ConfigError);
+      expect(() => createDestinationPolicy({ fileRoots: [], httpAllow: ['http://ok', bad], httpAllowPrivate: [] })).toThrow(
         /^TIDEMARK_HTTP_ALLOW: entry 2 must be a URL prefix such as https:\/\/host\/folder, without/,
       );
     },

@@ -62,7 +62,7 @@ function ended({ job, nowMicros }: SeenJob, end: AttemptEnd, state: JobState): J
     phase: null,
     endedAtMicros: nowMicros,
     result: state === 'SUCCEEDED' && end.state === 'SUCCEEDED' ? end.result : null,
-    error: state === 'FAILED' ? (errorOf(job, end) ?? attemptsExhausted(job)) : null,
+    error: state === 'FAILED' ? withTouch(job, errorOf(job, end) ?? attemptsExhausted(job)) : null,
     ...(state === 'SUCCEEDED' && job.progress ? { progress: complete(job.progress) } : {}),
   };
 }
@@ -109,6 +109,12 @@ function endedAt({ job, nowMicros }: SeenJob, end: AttemptEnd): number {
 function errorOf(job: StoredJob, end: AttemptEnd): JobError | null {
   if (end.state !== 'FAILED') return null;
   return { ...end.error, attempt: job.attempt, retriable: errorFacts(end.error.code).retriable };
+}
+
+/** What one attempt has overwritten at a destination, the next one that fails has not put back. */
+function withTouch(job: StoredJob, error: JobError): JobError {
+  const isTouched = job.attempts.some((attempt) => attempt.error?.destinationTouched);
+  return isTouched ? { ...error, destinationTouched: true } : error;
 }
 
 function attemptsExhausted(job: StoredJob): JobError {

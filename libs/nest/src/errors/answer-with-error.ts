@@ -5,7 +5,7 @@ import type { FastifyReply } from 'fastify';
 import { MethodNotAllowedError, toErrorBody, type ErrorBody, type TidemarkError } from '@tidemark/contracts';
 import type { Logger } from '@tidemark/platform';
 
-import { TooManyRequestsError, UnauthenticatedError } from '../http/http-errors.js';
+import { RangeUnsatisfiableError, TooManyRequestsError, UnauthenticatedError } from '../http/http-errors.js';
 import { REQUEST_ID_HEADER } from '../http/request-basics.js';
 import { rawPath } from '../http/request-path.js';
 import { toTidemarkError } from './framework-error.js';
@@ -49,6 +49,7 @@ function ownHeadersOf(error: TidemarkError): Record<string, string> {
   if (error instanceof MethodNotAllowedError) return { allow: error.allowed.join(', ') };
   if (error instanceof UnauthenticatedError) return { 'www-authenticate': 'Bearer' };
   if (error instanceof TooManyRequestsError) return { 'retry-after': String(error.retryAfterSeconds) };
+  if (error instanceof RangeUnsatisfiableError) return { 'content-range': `bytes */${error.totalBytes}` };
   return {};
 }
 

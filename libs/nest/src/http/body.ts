@@ -5,7 +5,7 @@ import type { z } from 'zod';
 
 import { BodyUnparseableError, ContentTypeError, TooLargeError } from '@tidemark/contracts';
 
-import { JSON_TYPE, requireContentType, type STREAMED_TYPES } from './content-type.js';
+import { JSON_TYPE, requireContentType, requireNoEncoding, type STREAMED_TYPES } from './content-type.js';
 import { RequestMalformedError, RequestTimeoutError } from './http-errors.js';
 import { serverStateOf } from './server-state.js';
 
@@ -49,7 +49,8 @@ function parsedJson(text: string): unknown {
 }
 
 export interface StreamedBodyOptions {
-  readonly type: (typeof STREAMED_TYPES)[number];
+  /** Any, where none is named. */
+  readonly type?: (typeof STREAMED_TYPES)[number];
   /** Of the whole body; without it, only the reader bounds it. */
   readonly limitBytes?: number;
 }
@@ -58,8 +59,12 @@ export interface StreamedBodyOptions {
  * A streamed body, read as fast as the reader takes it. The stream fails with `RequestTimeoutError` when the sender
  * stalls, `RequestMalformedError` when it goes away early, `TooLargeError` over the limit. Throws `ContentTypeError`.
  */
-export function streamedBody(request: FastifyRequest, { type, limitBytes = Infinity }: StreamedBodyOptions): Readable {
-  requireContentType(request, type);
+export function streamedBody(
+  request: FastifyRequest,
+  { type, limitBytes = Infinity }: StreamedBodyOptions = {},
+): Readable {
+  if (type === undefined) requireNoEncoding(request, 'the body');
+  else requireContentType(request, type);
   const { stallMillis } = serverStateOf(request).limits;
   return Readable.from(chunksOf(request.raw, { stallMillis, limitBytes }), { objectMode: false });
 }

@@ -15,9 +15,14 @@ export function requireContentType({ headers }: Pick<FastifyRequest, 'headers'>,
   const [type, ...parameters] = (given ?? '').split(';').map((part) => part.trim().toLowerCase());
   const isUtf8 = parameters.every((parameter) => !parameter.startsWith('charset=') || UTF8.test(parameter));
   if (type !== wanted || !isUtf8) throw new ContentTypeError(given?.slice(0, 100), wanted);
+  requireNoEncoding({ headers }, wanted);
+}
+
+/** Throws `ContentTypeError` where the body, whatever its type, is compressed. */
+export function requireNoEncoding({ headers }: Pick<FastifyRequest, 'headers'>, what: string): void {
   const encoding = headers['content-encoding'];
   if (encoding !== undefined && encoding !== 'identity') {
-    throw new ContentTypeError(`${wanted} with Content-Encoding ${encoding.slice(0, 100)}`, `${wanted} as it is`);
+    throw new ContentTypeError(`${what} with Content-Encoding ${encoding.slice(0, 100)}`, `${what} as it is`);
   }
 }
 

@@ -27,6 +27,8 @@ export interface HttpApplicationOptions {
   /** In this order before anything of the module: host check, authentication. */
   readonly onRequest?: readonly onRequestHookHandler[];
   readonly limits?: Partial<HttpLimits>;
+  /** Bodies of every type are left as streams, not only those of the streamed types. */
+  readonly streamAll?: boolean;
 }
 
 /**
@@ -47,7 +49,7 @@ export async function createHttpApplication(
   measureRequests(fastify, options.metrics);
   checkRequestBasics(fastify, limits);
   for (const hook of options.onRequest ?? []) fastify.addHook('onRequest', hook);
-  leaveBodiesRaw(fastify, limits);
+  leaveBodiesRaw(fastify, { limits, streamAll: options.streamAll ?? false });
   takeBodyLimits(fastify);
   const addRefusals = answerOtherMethods(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(module, adapter, {

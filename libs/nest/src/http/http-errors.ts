@@ -16,8 +16,8 @@ export class RequestTimeoutError extends TidemarkError {
 
 export class UnauthenticatedError extends TidemarkError {
   readonly code = 'UNAUTHENTICATED';
-  constructor(reason: string) {
-    super(`${reason}; send one of TIDEMARK_API_TOKENS as Authorization: Bearer <token>`);
+  constructor(reason: string, setting = 'TIDEMARK_API_TOKENS') {
+    super(`${reason}; send one of ${setting} as Authorization: Bearer <token>`);
   }
 }
 
@@ -42,5 +42,13 @@ export class OriginForeignError extends TidemarkError {
   readonly code = 'ORIGIN_FOREIGN';
   constructor(origin: string) {
     super(`calls from pages of ${JSON.stringify(origin)} are not accepted`);
+  }
+}
+
+/** No byte of what was asked for is there; the answer says how many there are. */
+export class RangeUnsatisfiableError extends TidemarkError {
+  readonly code = 'RANGE_UNSATISFIABLE';
+  constructor(readonly totalBytes: number) {
+    super(`nothing of that range is there, of ${totalBytes} bytes`, { details: { totalBytes } });
   }
 }

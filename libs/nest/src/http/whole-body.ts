@@ -12,8 +12,15 @@ import { STREAMED_TYPES } from './content-type.js';
  * Bodies reach controllers unparsed: a Buffer, or for the streamed types the stream itself, unread.
  * Nothing between the wire and the controller turns a number or a character into another.
  */
-export function leaveBodiesRaw(fastify: FastifyInstance, limits: HttpLimits): void {
+export function leaveBodiesRaw(
+  fastify: FastifyInstance,
+  { limits, streamAll }: { limits: HttpLimits; streamAll: boolean },
+): void {
   fastify.removeAllContentTypeParsers();
+  if (streamAll) {
+    fastify.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+    return;
+  }
   fastify.addContentTypeParser([...STREAMED_TYPES], (_request, payload, done) => done(null, payload));
   fastify.addContentTypeParser('*', (request: FastifyRequest, payload: IncomingMessage) => {
     const limitBytes = request.routeOptions.bodyLimit;

@@ -1,0 +1,55 @@
+import { describe, expect, test } from '@jest/globals';
+import { ConfigError, readConfig } from '@tidemark/platform';
+
+import { archiveDepotSettings, checkExposure, type ArchiveDepotSettings } from './config.js';
+
+const TIDEMARK_DEPOT_TOKENS = '0123456789abcdef, fedcba9876543210-._~+/==';
+const read = (given: Record<string, string> = {}): ArchiveDepotSettings =>
+  readConfig(archiveDepotSettings, { TIDEMARK_DEPOT_FOLDER: '/var/depot', ...given });
+
+describe('the settings', () => {
+  test('have the defaults of the table', () => {
+    expect(read()).toEqual({
+      HOST: '127.0.0.1',
+      PORT: 8082,
+      TIDEMARK_DEPOT_FOLDER: '/var/depot',
+      TIDEMARK_DEPOT_TOKENS: [],
+      TIDEMARK_HOSTS: [],
+      TIDEMARK_LOG_LEVEL: 'info',
+    });
+  });
+
+  test('name the folder that is wanted', () => {
+    expect(() => readConfig(archiveDepotSettings, {})).toThrow(
+      new ConfigError('TIDEMARK_DEPOT_FOLDER is not set: a folder for archives is wanted'),
+    );
+  });
+
+  test('keep no token as it is', () => {
+    const { TIDEMARK_DEPOT_TOKENS: kept } = read({ TIDEMARK_DEPOT_TOKENS });
+    expect(kept.map(({ length }) => length)).toEqual([32, 32]);
+  });
+
+  test.each(['secret', 'secret secret secret', '0123456789abcdef,0123456789:bcdefsecret'])(
+    'refuse %s without showing it',
+    (tokens) => {
+      expect(() => read({ TIDEMARK_DEPOT_TOKENS: tokens })).toThrow(
+        /^TIDEMARK_DEPOT_TOKENS: entry [12] must be a token of at least 16 characters of A-Z a-z 0-9 - \. _ ~ \+ \/$/,
+      );
+    },
+  );
+});
+
+test('whether everybody is let in or not must be said in one way', () => {
+  expect(() => checkExposure(read({ TIDEMARK_AUTH: 'none', TIDEMARK_DEPOT_TOKENS }))).toThrow(/unset one of them$/);
+});
+
+test.each(['127.0.0.1', '127.8.9.1', 'localhost', '::1'])('a depot that lets everybody in may be at %s', (HOST) => {
+  expect(() => checkExposure(read({ HOST }))).not.toThrow();
+});
+
+test.each(['0.0.0.0', '::', '192.168.1.2', '127.0.0.1.example.org'])('and may not be at %s', (HOST) => {
+  expect(() => checkExposure(read({ HOST }))).toThrow(/^HOST is not a loopback address.*TIDEMARK_DEPOT_TOKENS/);
+  expect(() => checkExposure(read({ HOST, TIDEMARK_AUTH: 'none' }))).not.toThrow();
+  expect(() => checkExposure(read({ HOST, TIDEMARK_DEPOT_TOKENS }))).not.toThrow();
+});

@@ -1,0 +1,60 @@
+import { TidemarkError } from '@tidemark/contracts';
+
+export class DepotFullError extends TidemarkError {
+  readonly code = 'DESTINATION_FULL';
+  constructor(options: { wantedBytes?: number; freeBytes?: number; cause?: unknown } = {}) {
+    const { cause, ...details } = options;
+    super('the depot has no room left', { details, ...(cause === undefined ? {} : { cause }) });
+  }
+}
+
+/** What was received of an upload cannot be of one archive. The sender may begin again. */
+export class UploadConflictError extends TidemarkError {
+  readonly code = 'UPLOAD_CONFLICT';
+  constructor(why: string) {
+    super(`${why}; send the archive again from its beginning`);
+  }
+}
+
+export class PreconditionError extends TidemarkError {
+  readonly code = 'VERSION_MISMATCH';
+  constructor(header: string, current: string | undefined) {
+    super(`${header} does not hold: ${current === undefined ? 'there is no such archive' : 'the archive is another'}`, {
+      details: { current: current ?? null },
+    });
+  }
+}
+
+export class TooManyUploadsError extends TidemarkError {
+  readonly code = 'TOO_MANY_REQUESTS';
+  constructor(what: string, limit: number) {
+    super(`there are ${limit} ${what} already; complete or delete some first`, { details: { limit } });
+  }
+}
+
+/** Such as `ENOENT`. By shape: the error of a system call comes from Node's own realm. */
+export function errnoOf(error: unknown): string | undefined {
+  const isCoded = typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string';
+  return isCoded ? (error.code as string) : undefined;
+}
+
+const FULL = new Set(['ENOSPC', 'EDQUOT']);
+
+/** Runs what writes; a file system that is full comes out as DESTINATION_FULL. */
+export async function withRoom<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw FULL.has(errnoOf(error) ?? '') ? new DepotFullError({ cause: error }) : error;
+  }
+}
+
+/** `undefined` in place of the error that nothing bears this name. */
+export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
+  try {
+    return await work;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,2 @@
+export { archiveDepotSettings, type ArchiveDepotSettings } from './config.js';
+export { startArchiveDepot } from './archive-depot.js';
