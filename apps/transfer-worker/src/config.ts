@@ -1,6 +1,15 @@
 import { z } from 'zod';
 
-import { amqpUrl, commaList, logLevel, parallelism, port, queuePrefix, readConfig, wholeNumber } from '@tidemark/platform';
+import {
+  amqpUrl,
+  commaList,
+  logLevel,
+  parallelism,
+  port,
+  queuePrefix,
+  readConfig,
+  wholeNumber,
+} from '@tidemark/platform';
 
 export const transferWorkerSettings = z.object({
   HOST: z.string().default('127.0.0.1'),

@@ -14,10 +14,7 @@ export interface ResolveOptions {
 }
 
 /** The destination of a request, ready for `operation`. Throws whatever parsing it or the policy throws. */
-export async function resolveDestination(
-  raw: string,
-  use: ResolveOptions,
-): Promise<Destination> {
+export async function resolveDestination(raw: string, use: ResolveOptions): Promise<Destination> {
   const allowed = await use.policy.check(parseDestination(raw), use.operation);
   return allowed.scheme === 'file' ? new FileDestination(allowed) : new HttpDestination({ ...allowed, ...use.http });
 }

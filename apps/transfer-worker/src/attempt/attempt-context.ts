@@ -6,7 +6,7 @@ import type { InternalHttp } from '../clients/internal-http.js';
 import type { Spool } from '../spool.js';
 import type { ProgressReports } from './progress-reports.js';
 
-export interface AttemptFacts {
+interface AttemptFacts {
   /** What lay at the destination before may have been overwritten. */
   destinationTouched?: boolean;
 }

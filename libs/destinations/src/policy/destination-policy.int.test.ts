@@ -115,7 +115,12 @@ describe('the policy', () => {
   const check = (raw: string, operation: Operation = 'BACKUP'): Promise<AllowedDestination> =>
     createDestinationPolicy({
       fileRoots: [root, join(root, 'shut'), join(base, 'other/')],
-      httpAllow: ['http://depot:8082/archives/', 'https://files.example', 'http://127.0.0.1:9000/a%20b', 'http://10.0.0.1'],
+      httpAllow: [
+        'http://depot:8082/archives/',
+        'https://files.example',
+        'http://127.0.0.1:9000/a%20b',
+        'http://10.0.0.1',
+      ],
       httpAllowPrivate: ['127.0.0.1'],
     }).check(parseDestination(raw), operation);
 
@@ -247,10 +252,12 @@ describe('the policy', () => {
   test.each(['depot:8082', 'ftp://h/x', 'http://', '/x', 'http://u:p@h/', 'http://h/?x', 'http://h/#x', '*', ''])(
     '%j in TIDEMARK_HTTP_ALLOW stops the start without being shown',
     (bad) => {
-      expect(() => createDestinationPolicy({ fileRoots: [], httpAllow: ['http://ok', bad], httpAllowPrivate: [] })).toThrow(ConfigError);
-      expect(() => createDestinationPolicy({ fileRoots: [], httpAllow: ['http://ok', bad], httpAllowPrivate: [] })).toThrow(
-        /^TIDEMARK_HTTP_ALLOW: entry 2 must be a URL prefix such as https:\/\/host\/folder, without/,
-      );
+      expect(() =>
+        createDestinationPolicy({ fileRoots: [], httpAllow: ['http://ok', bad], httpAllowPrivate: [] }),
+      ).toThrow(ConfigError);
+      expect(() =>
+        createDestinationPolicy({ fileRoots: [], httpAllow: ['http://ok', bad], httpAllowPrivate: [] }),
+      ).toThrow(/^TIDEMARK_HTTP_ALLOW: entry 2 must be a URL prefix such as https:\/\/host\/folder, without/);
     },
   );
 });

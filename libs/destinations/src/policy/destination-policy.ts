@@ -31,12 +31,12 @@ interface Allowed {
 }
 
 /** With the root that it must stay in. */
-export interface AllowedFile extends FileLocation, Allowed {
+interface AllowedFile extends FileLocation, Allowed {
   readonly root: string;
 }
 
 /** With the only way to find its addresses: each is judged before it is connected to. */
-export interface AllowedHttp extends HttpLocation, Allowed {
+interface AllowedHttp extends HttpLocation, Allowed {
   readonly lookup: LookupFunction;
 }
 
@@ -63,11 +63,7 @@ export function createDestinationPolicy(settings: PolicySettings): DestinationPo
   };
 }
 
-async function checkFile(
-  file: FileLocation,
-  operation: Operation,
-  roots: readonly string[],
-): Promise<AllowedFile> {
+async function checkFile(file: FileLocation, operation: Operation, roots: readonly string[]): Promise<AllowedFile> {
   const place = toFileUri(file.path);
   const own = roots.filter((root) => isWithin(root, file.path)).sort((a, b) => b.length - a.length);
   const [nearest] = own;
@@ -83,11 +79,7 @@ async function checkFile(
   throw new RootUnusableError(nearest, complaint);
 }
 
-function checkHttp(
-  destination: HttpLocation,
-  prefixes: readonly HttpPrefix[],
-  addresses: AddressPolicy,
-): AllowedHttp {
+function checkHttp(destination: HttpLocation, prefixes: readonly HttpPrefix[], addresses: AddressPolicy): AllowedHttp {
   const { url } = destination;
   if (!prefixes.some((prefix) => startsWithPrefix(url, prefix))) {
     throw new DestinationNotAllowedError(
