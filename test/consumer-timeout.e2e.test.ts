@@ -67,7 +67,7 @@ whereItIs('a broker whose consumer timeout is at its minimum', () => {
   }
 
   test('lets a backup that outlasts it run once', async () => {
-    const held = proxy.hold('tidemark-part');
+    const held = proxy.hold('tidemark-part', 'ctid');
     const { body } = await it.client.backup(archive('long'), { wait: false });
     await held.reached;
     await outlast();

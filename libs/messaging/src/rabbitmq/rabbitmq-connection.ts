@@ -33,6 +33,11 @@ const PUBLISH_MILLIS = 5_000;
 const CONNECT_MILLIS = 5_000;
 const CLOSE_MILLIS = 2_000;
 const HEARTBEAT_SECONDS = 10;
+/**
+ * RabbitMQ tells consumers of a deleted quorum queue some 35 ms later. A queue that has been made again by then keeps
+ * them as consumers that are told nothing and get nothing.
+ */
+const DECLARE_AGAIN_MILLIS = 500;
 const RECOVERY = { initialDelay: 100, maxDelay: 5_000, waitForConnect: false };
 
 /** Connects to RabbitMQ, now or as soon as it is there, and again after every loss. */
@@ -85,7 +90,7 @@ class RabbitMqConnection implements BrokerConnection {
   readonly #publishing: WatchedChannel<ConfirmChannel>;
   readonly #publisher: ConfirmedPublisher;
   #isMending = false;
-  #isClosed = false;
+  readonly #closed = new AbortController();
 
   constructor(
     private readonly link: Promise<RecoveringChannelModel>,
@@ -106,7 +111,7 @@ class RabbitMqConnection implements BrokerConnection {
   }
 
   async publish(message: OutgoingMessage, signal?: AbortSignal): Promise<void> {
-    if (this.#isClosed) throw new NotPublishedError('CLOSED', message.key);
+    if (this.#closed.signal.aborted) throw new NotPublishedError('CLOSED', message.key);
     if (this.options.state.blocked !== undefined) throw new NotPublishedError('BLOCKED', message.key);
     try {
       await this.#publisher.publish(message, signal);
@@ -146,14 +151,14 @@ class RabbitMqConnection implements BrokerConnection {
   }
 
   problems(): readonly string[] {
-    if (this.#isClosed) return ['the connection is closed'];
+    if (this.#closed.signal.aborted) return ['the connection is closed'];
     const { problem, blocked } = this.options.state;
     return [problem, blocked].filter((each) => each !== undefined);
   }
 
   async close(): Promise<void> {
-    if (this.#isClosed) return;
-    this.#isClosed = true;
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort();
     await within(CLOSE_MILLIS, this.#giveBack());
     const link = await this.link;
     await within(CLOSE_MILLIS, link.close());
@@ -181,12 +186,15 @@ class RabbitMqConnection implements BrokerConnection {
     if (this.#isMending) return;
     this.#isMending = true;
     void this.#declareAgain()
-      .catch((error: unknown) => this.options.log.warn({ err: error }, 'the way to a queue could not be made again'))
+      .catch((error: unknown) => {
+        if (!this.#closed.signal.aborted) this.options.log.warn({ err: error }, 'a way to a queue was not made again');
+      })
       .finally(() => (this.#isMending = false));
   }
 
-  /** On the connection as it is: after a channel was lost because something of the topology is gone. */
+  /** On the connection as it is: after something of the topology was lost, and everybody else has noticed too. */
   async #declareAgain(): Promise<void> {
+    await sleep(DECLARE_AGAIN_MILLIS, this.#closed.signal);
     await declareTopology({ createChannel: () => this.#createChannel() }, this.options.names);
   }
 }

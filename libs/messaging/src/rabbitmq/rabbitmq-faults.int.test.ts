@@ -70,6 +70,21 @@ describe('a queue that is deleted', () => {
   });
 });
 
+test('queues that are deleted one after the other, and published to, come back with their consumers', async () => {
+  const subscribed = [collect(messaging, QUEUE), collect(messaging, 'tidemark.jobs.restore')] as const;
+  for (const [, { started }] of subscribed) await started;
+  for (const queue of [QUEUE, 'tidemark.jobs.restore']) {
+    await own.channel.deleteQueue(own.names.atBroker(queue));
+    const published = await Promise.allSettled([messaging.publish('restoreDoorbell', { jobId: OTHER_JOB })]);
+    expect(published).toHaveLength(1);
+  }
+  await eventually(() => Promise.resolve(messaging.problems()), 2);
+  await untilReady();
+  await messaging.publish('backupDoorbell', { jobId: JOB });
+  await messaging.publish('restoreDoorbell', { jobId: JOB });
+  for (const [arrived] of subscribed) while ((await arrived.next()).message.body.jobId !== JOB);
+});
+
 describe('an exchange that is deleted', () => {
   test('fails what is published then, and is made again', async () => {
     await untilReady();
