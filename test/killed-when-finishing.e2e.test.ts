@@ -81,9 +81,10 @@ test('a backup after its archive has got its name: it is found there', async () 
   expect(made.equals(system.old)).toBe(false);
 
   await system.startAgain();
-  // Over RabbitMQ the report of the first attempt is in its queue still; in one process it is gone with it.
-  const attempt = system.it.services ? 1 : 2;
-  expect(await system.it.client.ended(id)).toMatchObject({ state: 'SUCCEEDED', attempt, error: null });
+  const job = await system.it.client.ended(id);
+  expect(job).toMatchObject({ state: 'SUCCEEDED', error: null });
+  // Over RabbitMQ the report of the first attempt is in its queue still, and the second may begin before it is read.
+  expect(system.it.services ? [1, 2] : [2]).toContain(job.attempt);
   expect((await readFile(system.place)).equals(made)).toBe(true);
   await system.expectRestorable(system.live);
 });

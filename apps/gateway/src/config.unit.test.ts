@@ -28,6 +28,7 @@ describe('the settings', () => {
       TIDEMARK_HOSTS: [],
       TIDEMARK_FILE_ROOTS: ['/var/backup'],
       TIDEMARK_HTTP_ALLOW: [],
+      TIDEMARK_HTTP_ALLOW_PRIVATE: [],
       TIDEMARK_API_TOKENS: [],
       TIDEMARK_GRANT_KEY: expect.objectContaining({ type: 'private', asymmetricKeyType: 'ed25519' }),
       TIDEMARK_SECRET_KEY: expect.objectContaining({ type: 'secret', symmetricKeySize: 32 }),

@@ -5,6 +5,7 @@ import axios, { isAxiosError, type AxiosInstance, type AxiosRequestConfig, type 
 import { json } from 'node:stream/consumers';
 
 import { errorBodySchema, RemoteError, TidemarkError } from '@tidemark/contracts';
+import { retry } from '@tidemark/platform';
 
 /** Another process of ours did not answer: it is down, restarting, or the network is cut. */
 export class ServiceUnreachableError extends TidemarkError {
@@ -16,6 +17,15 @@ export class ServiceUnreachableError extends TidemarkError {
     super(`${service} cannot be reached`, { cause });
   }
 }
+
+/** Some seconds; nothing has been asked of a service that does not listen yet, so asking again is harmless. */
+const WHILE_IT_STARTS = {
+  attempts: 10,
+  firstDelayMillis: 100,
+  maxDelayMillis: 1000,
+  retriable: (error: unknown): boolean =>
+    error instanceof ServiceUnreachableError && (error.cause as { code?: unknown }).code === 'ECONNREFUSED',
+};
 
 /** Calls to one service of ours: answers as streams, errors as the coded errors that the service threw. */
 export class InternalHttp {
@@ -54,6 +64,11 @@ export class InternalHttp {
     return await json(data).catch((error: unknown) => {
       throw this.#failure(error, config.signal);
     });
+  }
+
+  /** As {@link json}, for the first call of an attempt: services may start in any order, and one that does is waited for. */
+  async firstJson(config: AxiosRequestConfig & { readonly signal: AbortSignal }): Promise<unknown> {
+    return await retry(WHILE_IT_STARTS, () => this.json(config), config.signal);
   }
 
   #failure(error: unknown, signal: AxiosRequestConfig['signal']): unknown {

@@ -44,7 +44,7 @@ export class SnapshotClient {
     const { jobId, fence, grant } = attempt;
     const data = { jobId, fence };
     const headers = { [GRANT_HEADER]: grant };
-    const answer = await http.json({ method: 'POST', url: `${indexUrl}/snapshots`, headers, data, signal });
+    const answer = await http.firstJson({ method: 'POST', url: `${indexUrl}/snapshots`, headers, data, signal });
     return new SnapshotClient(http, snapshotSchema.parse(answer));
   }
 

@@ -28,7 +28,7 @@ export class StagingClient {
     { request, grant, signal }: { request: OpenStagedRequest; grant: string; signal: AbortSignal },
   ): Promise<StagingClient> {
     const headers = { [GRANT_HEADER]: grant };
-    const answer = await http.json({
+    const answer = await http.firstJson({
       method: 'POST',
       url: `${indexUrl}/staged-generations`,
       headers,

@@ -1,0 +1,66 @@
+/** An upload that is cut off goes on where it was: the next attempt sends what has not been acknowledged, and no more. */
+import { createHash } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+
+import { brokerIsThere, fingerprintOf, startServices, type RunningServices } from '@tidemark/testing';
+
+import { RangedServer } from './ranged-server.fixture.test.js';
+
+jest.setTimeout(60_000); // processes are started, and a lease has to run out
+
+const CHUNK_BYTES = 64 * 1024;
+const whereItIs = brokerIsThere() ? describe : describe.skip;
+
+whereItIs('an upload', () => {
+  let server: RangedServer;
+  let it: RunningServices;
+  beforeEach(async () => {
+    server = await RangedServer.open();
+    it = await startServices({
+      settings: {
+        TIDEMARK_HTTP_ALLOW: server.url,
+        TIDEMARK_HTTP_ALLOW_PRIVATE: '127.0.0.0/8',
+        TIDEMARK_LEASE_SECONDS: '2',
+        TIDEMARK_CHUNK_BYTES: String(CHUNK_BYTES),
+      },
+    });
+    const incompressible = (n: number): string => createHash('sha512').update(String(n)).digest('base64');
+    await it.client.bulk(Array.from({ length: 9000 }, (_, n) => [`/kept/${n}`, { text: incompressible(n) }]));
+  });
+  afterEach(async () => {
+    await it.remove();
+    await server.close();
+  });
+
+  /** Cut off by `end` when some chunks have been acknowledged; each chunk of the archive has been taken once then. */
+  async function expectGoneOn(end: () => Promise<unknown>, attempt: number): Promise<void> {
+    const archived = await fingerprintOf(it);
+    const held = server.holdAfter(4);
+    const { body } = await it.client.backup(server.url, { wait: false });
+    await held;
+    await it.client.put('/kept/0', { text: 'written while the upload stands still' });
+    await end();
+    server.release();
+    await it.worker.start();
+    const job = await it.client.ended(body.id);
+    expect(job).toMatchObject({ state: 'SUCCEEDED', attempt, result: { versions: archived.versions } });
+    const { archive } = job.result as { archive: { bytes: number } };
+    expect(server.taken.length).toBe(Math.ceil(archive.bytes / CHUNK_BYTES));
+    expect(new Set(server.taken).size).toBe(server.taken.length);
+    expect(server.taken.length).toBeGreaterThan(6);
+    expect(await readdir(join(it.home, 'spool/uploads'))).toEqual([]);
+    expect((await it.client.restore(server.url)).status).toBe(200);
+    expect((await fingerprintOf(it)).hash).toBe(archived.hash);
+  }
+
+  test('of a worker that is killed is gone on with by the next attempt', async () => {
+    await expectGoneOn(() => it.worker.kill(), 2);
+  });
+
+  test('of a worker that is stopped is handed back, and gone on with', async () => {
+    await expectGoneOn(() => it.worker.stop(), 1);
+  });
+});
