@@ -15,7 +15,12 @@ import {
 } from '@tidemark/testing';
 
 import { BrokerSpy, WORK_QUEUES } from './broker-spy.fixture.test.js';
-import { expectCallersRefused, expectJobsWithSecrets, expectNoSecretSeen } from './talk.fixture.test.js';
+import {
+  expectCallersRefused,
+  expectJobsWithSecrets,
+  expectNoSecretSeen,
+  expectSignedUrlsUsed,
+} from './talk.fixture.test.js';
 import { REFUSED, TalkativeSystem } from './talkative-system.fixture.test.js';
 
 jest.setTimeout(90_000); // a broker and many processes are started: on a busy machine that takes its time
@@ -47,6 +52,8 @@ whereItIs('three processes', () => {
   const text = (body: object): string => JSON.stringify(body);
 
   test('jobs that run, succeed and fail', () => expectJobsWithSecrets(system));
+
+  test('jobs over HTTP, to a URL that was signed', () => expectSignedUrlsUsed(system));
 
   test('callers with wrong tokens and without the right to do what they ask for', () => expectCallersRefused(system));
 

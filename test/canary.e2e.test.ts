@@ -4,7 +4,12 @@ import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 
 import { runSystem, startSystem } from '@tidemark/testing';
 
-import { expectCallersRefused, expectJobsWithSecrets, expectNoSecretSeen } from './talk.fixture.test.js';
+import {
+  expectCallersRefused,
+  expectJobsWithSecrets,
+  expectNoSecretSeen,
+  expectSignedUrlsUsed,
+} from './talk.fixture.test.js';
 import { REFUSED, TalkativeSystem } from './talkative-system.fixture.test.js';
 
 jest.setTimeout(60_000); // processes are started: on a busy machine that takes its time
@@ -23,6 +28,8 @@ beforeAll(async () => {
 afterAll(() => system.close());
 
 test('jobs that run, succeed and fail', () => expectJobsWithSecrets(system));
+
+test('jobs over HTTP, to a URL that was signed', () => expectSignedUrlsUsed(system));
 
 test.each(REFUSED)('a request that is refused for %s', async (_what, body, code) => {
   expect((await system.request(body(system))).code).toBe(code);

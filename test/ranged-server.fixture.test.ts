@@ -7,6 +7,9 @@ import { buffer } from 'node:stream/consumers';
 export class RangedServer {
   /** The `Content-Range` of each PUT that was answered. */
   readonly taken: string[] = [];
+  /** `Authorization` and target of each request. */
+  readonly asked: string[] = [];
+  #refusal: number | undefined;
   #stored = Buffer.alloc(0);
   #holdAfter = Infinity;
   #held = Promise.withResolvers<undefined>();
@@ -37,6 +40,11 @@ export class RangedServer {
     this.#holdAfter = Infinity;
   }
 
+  /** Every request is answered with this status from now on. */
+  refuse(status: number): void {
+    this.#refusal = status;
+  }
+
   async close(): Promise<void> {
     this.server.closeAllConnections();
     this.server.close();
@@ -44,8 +52,12 @@ export class RangedServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    this.asked.push(`${request.headers.authorization ?? ''} ${request.url ?? ''}`);
     try {
-      if (request.method === 'PUT') await this.#put(request, response);
+      if (this.#refusal !== undefined) {
+        await buffer(request);
+        response.writeHead(this.#refusal).end();
+      } else if (request.method === 'PUT') await this.#put(request, response);
       else this.#get(request, response);
     } catch {
       response.destroy(); // the sender has gone

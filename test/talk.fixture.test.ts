@@ -35,6 +35,22 @@ export async function expectJobsWithSecrets(system: TalkativeSystem): Promise<vo
   expect(await query(database.url, 'SELECT FROM jobs.job WHERE sealed_secrets IS NOT NULL')).toEqual([]);
 }
 
+/** Jobs to and from a URL that was signed, with a bearer: both reach its server, and jobs that succeed and fail show neither. */
+export async function expectSignedUrlsUsed(system: TalkativeSystem): Promise<void> {
+  const { server, canaries, database, sightings } = system;
+  const destination = system.servedUrl;
+  const { status, job } = await system.request(system.backup({ destination }));
+  expect([status, job.request.destination]).toEqual([200, `${server.url}?X-Amz-Date=***&X-Amz-Signature=***`]);
+  expect((await system.request(system.restore({ destination }))).status).toBe(200);
+  server.refuse(403);
+  const failed = await system.request(system.backup({ destination }));
+  expect(failed.job.error).toMatchObject({ code: 'DESTINATION_REFUSED', details: { status: 403 } });
+  await system.call('GET', `/core/management/jobs/${failed.job.id}/events`);
+  await sightings.tables(database.url, 'after jobs over HTTP');
+  const { pathname, search } = new URL(destination);
+  expect(new Set(server.asked)).toEqual(new Set([`Bearer ${canaries.bearer} ${pathname}${search}`]));
+}
+
 /** Wrong tokens, and a right one for what it is not for. */
 export async function expectCallersRefused(system: TalkativeSystem): Promise<void> {
   const { guess, operator, reader } = system.canaries;

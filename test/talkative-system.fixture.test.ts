@@ -15,6 +15,7 @@ import {
 } from '@tidemark/testing';
 
 import { newCanaries, Sightings } from './canaries.fixture.test.js';
+import { RangedServer } from './ranged-server.fixture.test.js';
 
 type Canary = 'bearer' | 'reader' | 'operator' | 'guess' | 'signature' | 'database' | 'broker' | 'userinfo';
 
@@ -27,6 +28,7 @@ export class TalkativeSystem<S extends RunningSystem = RunningSystem> {
     readonly proxy: PostgresProxy,
     readonly database: TestDatabase,
     readonly canaries: Record<Canary, string>,
+    readonly server: RangedServer,
   ) {}
 
   static async open<S extends RunningSystem>(
@@ -36,7 +38,11 @@ export class TalkativeSystem<S extends RunningSystem = RunningSystem> {
     const canaries = newCanaries(
       ...(['bearer', 'reader', 'operator', 'guess', 'signature', 'database', 'broker', 'userinfo'] as const),
     );
-    const [proxy, database] = await Promise.all([PostgresProxy.open(), createTestDatabase()]);
+    const [proxy, database, server] = await Promise.all([
+      PostgresProxy.open(),
+      createTestDatabase(),
+      RangedServer.open(),
+    ]);
     const it = await start({
       proxy,
       like: {
@@ -47,11 +53,12 @@ export class TalkativeSystem<S extends RunningSystem = RunningSystem> {
       settings: {
         TIDEMARK_LOG_LEVEL: 'trace',
         TIDEMARK_API_TOKENS: `look:reader:${canaries.reader},ops:operator:${canaries.operator}`,
-        TIDEMARK_HTTP_ALLOW: 'https://10.1.2.3/archives',
+        TIDEMARK_HTTP_ALLOW: `https://10.1.2.3/archives, ${server.url}`,
+        TIDEMARK_HTTP_ALLOW_PRIVATE: '127.0.0.1',
         ...settings(canaries),
       },
     });
-    return new TalkativeSystem(it, proxy, database, canaries);
+    return new TalkativeSystem(it, proxy, database, canaries, server);
   }
 
   call(
@@ -78,9 +85,18 @@ export class TalkativeSystem<S extends RunningSystem = RunningSystem> {
     return `file:${this.it.archives}/${name}.zip`;
   }
 
+  /** Of an address that may not be used. */
   get signedUrl(): string {
-    const query = `X-Amz-Date=20261123&X-Amz-Signature=${this.canaries.signature}`;
-    return `https://10.1.2.3/archives/a.zip?${query}`;
+    return this.#signed('https://10.1.2.3/archives/a.zip');
+  }
+
+  /** Where there is a server. */
+  get servedUrl(): string {
+    return this.#signed(this.server.url);
+  }
+
+  #signed(url: string): string {
+    return `${url}?X-Amz-Date=20261123&X-Amz-Signature=${this.canaries.signature}`;
   }
 
   backup(fields: object = {}): object {
@@ -100,6 +116,7 @@ export class TalkativeSystem<S extends RunningSystem = RunningSystem> {
 
   async close(): Promise<void> {
     await this.it.remove();
+    await this.server.close();
     await this.proxy.close();
     await this.database.drop();
   }
