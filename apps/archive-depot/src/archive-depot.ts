@@ -1,9 +1,16 @@
-import { createHttpApplication, hostAndOriginCheck, listen, type HttpLimits, type OnStop } from '@tidemark/nest';
+import {
+  checkExposure,
+  createHttpApplication,
+  hostAndOriginCheck,
+  listen,
+  type HttpLimits,
+  type OnStop,
+} from '@tidemark/nest';
 import { createMetrics, Loop, systemClock, type Clock, type Logger } from '@tidemark/platform';
 
 import { ArchiveDepotModule } from './archive-depot.module.js';
-import { tokenCheck } from './callers/depot-tokens.js';
-import { checkExposure, type ArchiveDepotSettings } from './config.js';
+import { DEPOT_TOKENS, tokenCheck } from './callers/depot-tokens.js';
+import type { ArchiveDepotSettings } from './config.js';
 import { createFigures } from './figures.js';
 import { openStore } from './store/store.js';
 
@@ -21,14 +28,19 @@ export async function startArchiveDepot(
   settings: ArchiveDepotSettings,
   { log, onStop, clock = systemClock, limits = {} }: ArchiveDepotParts,
 ): Promise<{ readonly url: string }> {
-  checkExposure(settings);
+  const tokens = settings.TIDEMARK_DEPOT_TOKENS;
+  checkExposure({
+    host: settings.HOST,
+    auth: settings.TIDEMARK_AUTH,
+    tokens: { setting: DEPOT_TOKENS, given: tokens.length > 0 },
+    danger: 'read and replace archives',
+  });
   const store = await openStore(settings.TIDEMARK_DEPOT_FOLDER, { clock, log });
   const sweep = new Loop({ name: 'the sweep of uploads', everyMillis: SWEEP_MILLIS, log }, () => store.uploads.sweep());
   sweep.start();
   onStop('sweep of uploads', () => sweep.stop());
   const metrics = createMetrics('archive-depot');
   const module = ArchiveDepotModule.register({ store, figures: createFigures(metrics, store), metrics, log });
-  const tokens = settings.TIDEMARK_DEPOT_TOKENS;
   const onRequest = [tokens.length > 0 ? tokenCheck(tokens) : hostAndOriginCheck(settings.TIDEMARK_HOSTS)];
   const app = await createHttpApplication(module, { log, metrics, onRequest, limits, streamAll: true });
   onStop('http', () => app.close());

@@ -1,4 +1,5 @@
 import { TidemarkError } from '@tidemark/contracts';
+import { isDiskFull } from '@tidemark/platform';
 
 export class DepotFullError extends TidemarkError {
   readonly code = 'DESTINATION_FULL';
@@ -32,29 +33,11 @@ export class TooManyUploadsError extends TidemarkError {
   }
 }
 
-/** Such as `ENOENT`. By shape: the error of a system call comes from Node's own realm. */
-export function errnoOf(error: unknown): string | undefined {
-  const isCoded = typeof error === 'object' && error !== null && 'code' in error && typeof error.code === 'string';
-  return isCoded ? (error.code as string) : undefined;
-}
-
-const FULL = new Set(['ENOSPC', 'EDQUOT']);
-
 /** Runs what writes; a file system that is full comes out as DESTINATION_FULL. */
 export async function withRoom<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    throw FULL.has(errnoOf(error) ?? '') ? new DepotFullError({ cause: error }) : error;
-  }
-}
-
-/** `undefined` in place of the error that nothing bears this name. */
-export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
+    throw isDiskFull(error) ? new DepotFullError({ cause: error }) : error;
   }
 }

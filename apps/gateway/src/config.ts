@@ -1,17 +1,15 @@
-import { isIPv4 } from 'node:net';
-
 import { z } from 'zod';
 
 import { grantPrivateKey } from '@tidemark/contracts';
 import {
   amqpUrl,
   commaList,
-  ConfigError,
   databaseUrl,
   logLevel,
   port,
   queuePrefix,
   readConfig,
+  seconds,
   wholeNumber,
 } from '@tidemark/platform';
 
@@ -47,11 +45,7 @@ export const gatewaySettings = z.object({
   /** Signs what workers and the gateway itself may ask of the index-service. */
   TIDEMARK_GRANT_KEY: grantPrivateKey,
   TIDEMARK_SECRET_KEY: secretKey,
-  TIDEMARK_LEASE_SECONDS: z.coerce
-    .number('must be a number of seconds')
-    .min(0.1, 'must be at least 0.1')
-    .max(3600, 'must be at most 3600')
-    .default(30),
+  TIDEMARK_LEASE_SECONDS: seconds(30, { min: 0.1, max: 3600 }),
   /** How long a PATCH waits for its job where the caller says nothing. */
   TIDEMARK_PATCH_WAIT_SECONDS: wholeNumber(0, { max: MAX_WAIT_SECONDS }),
   TIDEMARK_LOG_LEVEL: logLevel,
@@ -65,24 +59,7 @@ export function readGatewaySettings(): z.infer<typeof gatewayProcessSettings> {
   return readConfig(gatewayProcessSettings);
 }
 
-/** Throws ConfigError where others than this machine could reach a gateway that lets everybody in. */
-export function checkExposure({ HOST, TIDEMARK_AUTH, TIDEMARK_API_TOKENS }: GatewaySettings): void {
-  const hasTokens = TIDEMARK_API_TOKENS.length > 0;
-  if (hasTokens && TIDEMARK_AUTH === 'none') {
-    throw new ConfigError('TIDEMARK_AUTH=none lets everybody in, TIDEMARK_API_TOKENS does not: unset one of them');
-  }
-  if (isLoopback(HOST) || TIDEMARK_AUTH === 'none' || hasTokens) return;
-  throw new ConfigError(
-    'HOST is not a loopback address, and without TIDEMARK_API_TOKENS anybody who reaches it could do everything: ' +
-      'leave HOST at 127.0.0.1, set TIDEMARK_API_TOKENS, or TIDEMARK_AUTH=none if that is what you want',
-  );
-}
-
 function isHttpOrigin(text: string): boolean {
   const url = URL.parse(text);
   return url?.protocol === 'http:' && url.href === `${url.origin}/`;
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }

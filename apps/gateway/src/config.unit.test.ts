@@ -4,7 +4,7 @@ import { newGrantKeys } from '@tidemark/contracts';
 import { ConfigError, readConfig } from '@tidemark/platform';
 import { describe, expect, test } from '@jest/globals';
 
-import { checkExposure, gatewaySettings, type GatewaySettings } from './config.js';
+import { gatewaySettings, type GatewaySettings } from './config.js';
 
 const NEEDED = {
   DATABASE_URL: 'postgres://localhost/x',
@@ -12,7 +12,6 @@ const NEEDED = {
   TIDEMARK_GRANT_KEY: newGrantKeys().privateKey,
   TIDEMARK_SECRET_KEY: randomBytes(32).toString('base64'),
 };
-const TIDEMARK_API_TOKENS = 'night-shift:operator:0123456789abcdef';
 const read = (given: Record<string, string> = {}): GatewaySettings =>
   readConfig(gatewaySettings, { ...NEEDED, ...given });
 
@@ -71,24 +70,5 @@ describe('the settings', () => {
     [{ TIDEMARK_PATCH_WAIT_SECONDS: '601' }, 'TIDEMARK_PATCH_WAIT_SECONDS: must be at most 600'],
   ])('%j is refused', (given, message) => {
     expect(() => read(given)).toThrow(new ConfigError(message));
-  });
-});
-
-test('whether everybody is let in or not must be said in one way', () => {
-  expect(() => checkExposure(read({ TIDEMARK_AUTH: 'none', TIDEMARK_API_TOKENS }))).toThrow(/unset one of them$/);
-});
-
-describe('a gateway that lets everybody in', () => {
-  test.each(['127.0.0.1', '127.8.9.1', 'localhost', '::1'])('may be at %s', (HOST) => {
-    expect(() => checkExposure(read({ HOST }))).not.toThrow();
-  });
-
-  test.each(['0.0.0.0', '::', '192.168.1.2', 'example.org', '127.0.0.1.example.org'])('may not be at %s', (HOST) => {
-    expect(() => checkExposure(read({ HOST }))).toThrow(ConfigError);
-    expect(() => checkExposure(read({ HOST }))).toThrow(
-      /^HOST is not a loopback address.*TIDEMARK_API_TOKENS.*TIDEMARK_AUTH=none/,
-    );
-    expect(() => checkExposure(read({ HOST, TIDEMARK_AUTH: 'none' }))).not.toThrow();
-    expect(() => checkExposure(read({ HOST, TIDEMARK_API_TOKENS }))).not.toThrow();
   });
 });

@@ -1,13 +1,20 @@
 import { createDestinationPolicy, prepareRoots } from '@tidemark/destinations';
 import { JobFeed, JobStore } from '@tidemark/jobs';
 import type { Messaging } from '@tidemark/messaging';
-import { createHttpApplication, hostAndOriginCheck, listen, startQueues, type OnStop } from '@tidemark/nest';
+import {
+  checkExposure,
+  createHttpApplication,
+  hostAndOriginCheck,
+  listen,
+  type OnStop,
+  startQueues,
+} from '@tidemark/nest';
 import { createMetrics, Loop, Registry, systemClock, type Logger } from '@tidemark/platform';
 
 import { Sweep } from './attempts/sweep.js';
 import { Switches } from './attempts/switches.js';
 import { callerCheck } from './callers/caller-check.js';
-import { checkExposure, type GatewaySettings } from './config.js';
+import type { GatewaySettings } from './config.js';
 import { bulkTypeCheck } from './documents/documents.controller.js';
 import { IndexProxy } from './documents/index-proxy.js';
 import { GatewayModule } from './gateway.module.js';
@@ -37,7 +44,12 @@ const SWEEP_MILLIS = 1_000;
 
 /** Opens the jobs and serves both ports; registers how each piece is stopped. */
 export async function startGateway(settings: GatewaySettings, options: GatewayOptions): Promise<Gateway> {
-  checkExposure(settings);
+  checkExposure({
+    host: settings.HOST,
+    auth: settings.TIDEMARK_AUTH,
+    tokens: { setting: 'TIDEMARK_API_TOKENS', given: settings.TIDEMARK_API_TOKENS.length > 0 },
+    danger: 'do everything',
+  });
   const parts = await openParts(settings, options);
   const internalUrl = await serveInternal(parts, options);
   startSweep(parts, options);

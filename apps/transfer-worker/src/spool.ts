@@ -3,7 +3,7 @@ import { mkdir, readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { SpoolFullError } from '@tidemark/destinations';
-import { ConfigError, ensureFolder, systemClock } from '@tidemark/platform';
+import { ConfigError, ensureFolder, isDiskFull, systemClock } from '@tidemark/platform';
 
 /** Files of one attempt, for what is too large for memory; gone with it. */
 export interface Spool {
@@ -57,11 +57,10 @@ const UPLOADS = 'uploads';
 /** No attempt of a job comes so late. */
 const ABANDONED_MILLIS = 24 * 60 * 60_000;
 const ATTEMPT = /^[0-9a-f-]{36}\.[0-9]+$/;
-const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 /** The coded error of a failed write into the spool. */
 export function spoolError(error: unknown): unknown {
-  return error instanceof Error && 'code' in error && FULL.has(String(error.code)) ? new SpoolFullError(error) : error;
+  return isDiskFull(error) ? new SpoolFullError(error) : error;
 }
 
 function messageOf(error: unknown): string {

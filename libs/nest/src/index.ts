@@ -1,10 +1,12 @@
 export * from './health/health-module.js';
 export type { HealthCheck, ReadinessReport } from './health/readiness.js';
+export * from './http/bearer-token.js';
 export * from './http/body.js';
 export { BodyLimit } from './http/body-limit.js';
 export { BYTES_TYPE, JSON_TYPE, NDJSON_TYPE, requireContentType } from './http/content-type.js';
 export * from './http/event-stream.js';
-export * from './http/host-and-origin.js';
+export * from './http/exposure.js';
+export { hostAndOriginCheck } from './http/host-and-origin.js';
 export * from './http/http-application.js';
 export * from './http/http-errors.js';
 export { HTTP_LIMITS, type HttpLimits } from './http/http-limits.js';

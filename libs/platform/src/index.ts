@@ -10,3 +10,5 @@ export * from './node-flags.js';
 export * from './retry.js';
 export * from './settings.js';
 export * from './slots.js';
+export * from './system-errors.js';
+export * from './write-at.js';

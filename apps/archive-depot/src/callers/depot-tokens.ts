@@ -1,41 +1,43 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-
 import type { onRequestHookHandler } from 'fastify';
 import { z } from 'zod';
 
-import { UnauthenticatedError } from '@tidemark/nest';
+import {
+  bearerTokenOf,
+  entryWith,
+  hashOfToken,
+  TOKEN_PATTERN,
+  TOKEN_WANTED,
+  UnauthenticatedError,
+} from '@tidemark/nest';
 import { commaList } from '@tidemark/platform';
 
-const SETTING = 'TIDEMARK_DEPOT_TOKENS';
-const TOKEN = /^[\w.~+/-]{16,1000}={0,2}$/;
-const WANTED = 'must be a token of at least 16 characters of A-Z a-z 0-9 - . _ ~ + /';
+export const DEPOT_TOKENS = 'TIDEMARK_DEPOT_TOKENS';
+const TOKEN = new RegExp(`^${TOKEN_PATTERN}$`);
 
-/** The setting: tokens with commas between, kept as their hashes. Tells which entry is wrong, never what it holds. */
-export const depotTokens: z.ZodType<readonly Buffer[]> = commaList().transform((tokens, context) => {
+/** A token is kept as its hash only. */
+export interface DepotToken {
+  readonly hash: Buffer;
+}
+
+/** The setting: tokens with commas between. Tells which entry is wrong, never what it holds. */
+export const depotTokens: z.ZodType<readonly DepotToken[]> = commaList().transform((tokens, context) => {
   for (const [index, token] of tokens.entries()) {
-    if (!TOKEN.test(token)) context.addIssue({ code: 'custom', message: `entry ${index + 1} ${WANTED}` });
+    if (TOKEN.test(token)) continue;
+    context.addIssue({ code: 'custom', message: `entry ${index + 1} must be a token of ${TOKEN_WANTED}` });
   }
-  return tokens.map(hashOf);
+  return tokens.map((token) => ({ hash: hashOfToken(token) }));
 });
 
-/** A hook that lets through only calls with a token, and those for health. It takes as long for any token. */
-export function tokenCheck(hashes: readonly Buffer[]): onRequestHookHandler {
-  return ({ headers, routeOptions }, _reply, done) => {
-    if (routeOptions.url?.startsWith('/core/health/')) {
+/** A hook that lets through only calls with a token, and those for health. */
+export function tokenCheck(tokens: readonly DepotToken[]): onRequestHookHandler {
+  return (request, _reply, done) => {
+    if (request.routeOptions.url?.startsWith('/core/health/')) {
       done();
       return;
     }
-    const token = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
-    if (token === undefined) done(new UnauthenticatedError('there is no token', SETTING));
-    else if (isKnown(hashOf(token), hashes)) done();
-    else done(new UnauthenticatedError('the token is not known', SETTING));
+    const token = bearerTokenOf(request);
+    if (token === undefined) done(new UnauthenticatedError('there is no token', DEPOT_TOKENS));
+    else if (entryWith(token, tokens)) done();
+    else done(new UnauthenticatedError('the token is not known', DEPOT_TOKENS));
   };
-}
-
-function isKnown(hash: Buffer, hashes: readonly Buffer[]): boolean {
-  return hashes.filter((known) => timingSafeEqual(known, hash)).length > 0;
-}
-
-function hashOf(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }

@@ -3,11 +3,11 @@ import { constants, lstat, open, readdir, rename, statfs, unlink, type FileHandl
 import { join } from 'node:path';
 
 import { LinkInvalidError, NotFoundError } from '@tidemark/contracts';
-import { Slots } from '@tidemark/platform';
+import { errnoOf, Slots, unlessMissing } from '@tidemark/platform';
 
 import { fileNameOf, nameOfFile } from '../archives/archive-name.js';
 import type { Precondition } from '../archives/preconditions.js';
-import { DepotFullError, errnoOf, unlessMissing } from '../errors.js';
+import { DepotFullError } from '../errors.js';
 
 export interface ArchiveFacts {
   readonly name: string;

@@ -1,10 +1,10 @@
-import { sealPart, UploadFiles } from './upload-files.js';
+import { writeAt, type Clock } from '@tidemark/platform';
+
 import type { Precondition } from '../archives/preconditions.js';
 import { withRoom } from '../errors.js';
 import type { ArchiveFolder } from './archive-folder.js';
+import { sealPart, UploadFiles } from './upload-files.js';
 import type { Whole } from './upload.js';
-import { writeAt } from './write-at.js';
-import type { Clock } from '@tidemark/platform';
 
 export interface WholeCall {
   readonly name: string;
@@ -27,7 +27,8 @@ export async function receiveWhole(
     try {
       let position = 0;
       for await (const bytes of body) {
-        await writeAt(handle, bytes, position);
+        const at = position;
+        await withRoom(() => writeAt(handle, bytes, at));
         position += bytes.length;
       }
       etag = await sealPart(handle, clock);

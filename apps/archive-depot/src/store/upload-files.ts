@@ -4,9 +4,9 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
-import type { Clock } from '@tidemark/platform';
+import { unlessMissing, type Clock } from '@tidemark/platform';
 
-import { unlessMissing, withRoom } from '../errors.js';
+import { withRoom } from '../errors.js';
 import { etagOf, type ArchiveFolder } from './archive-folder.js';
 
 const offset = z.int().nonnegative();

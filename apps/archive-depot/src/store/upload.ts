@@ -1,17 +1,17 @@
 import type { FileHandle } from 'node:fs/promises';
 
 import { RequestMalformedError } from '@tidemark/nest';
-import type { Clock } from '@tidemark/platform';
+import { errnoOf, writeAt, type Clock } from '@tidemark/platform';
 
 import type { Precondition } from '../archives/preconditions.js';
-import { errnoOf, TooManyUploadsError, UploadConflictError, withRoom } from '../errors.js';
+import { TooManyUploadsError, UploadConflictError, withRoom } from '../errors.js';
 import type { Chunk } from '../ranges/content-range.js';
 import type { Slice } from '../ranges/range.js';
 import type { ArchiveFolder } from './archive-folder.js';
 import { Coverage } from './coverage.js';
+import { isAt } from './is-at.js';
 import { RangeLocks } from './range-locks.js';
 import { sealPart, type UploadFiles, type UploadRecord } from './upload-files.js';
-import { isAt, writeAt } from './write-at.js';
 
 /** The archive that an upload has become, in this moment (`published`) or before; `created` where none had its name. */
 export interface Whole {
@@ -172,7 +172,7 @@ export class Upload {
       this.#checkGoing();
       const { covered, until } = this.coverage.at(position + done);
       const piece = bytes.subarray(done, Math.min(bytes.length, until - position));
-      if (!covered) await writeAt(handle, piece, position + done);
+      if (!covered) await withRoom(() => writeAt(handle, piece, position + done));
       else if (!(await isAt(handle, piece, position + done))) {
         throw new UploadConflictError('other bytes have come before in the same place of this upload');
       }

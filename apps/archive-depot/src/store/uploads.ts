@@ -16,7 +16,7 @@ import {
   type UploadFacts,
   type UploadState,
 } from './upload.js';
-import { isAt } from './write-at.js';
+import { isAt } from './is-at.js';
 
 /** Who sends what: by the name that the sender gave the upload, else by the sender's own. */
 export interface UploadTarget {

@@ -1,6 +1,6 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
-
 import { z } from 'zod';
+
+import { hashOfToken, TOKEN_PATTERN, TOKEN_WANTED } from '@tidemark/nest';
 
 /** What callers may do; each role may what those before it may. */
 export const ROLES = ['reader', 'writer', 'operator'] as const;
@@ -16,10 +16,10 @@ export interface ApiToken extends Caller {
   readonly hash: Buffer;
 }
 
-const ENTRY = /^(?<name>[A-Za-z0-9._-]{1,64}):(?<role>[a-z]+):(?<token>[\w.~+/-]{16,1000}={0,2})$/;
+const ENTRY = new RegExp(`^(?<name>[A-Za-z0-9._-]{1,64}):(?<role>[a-z]+):(?<token>${TOKEN_PATTERN})$`);
 const WANTED =
-  'must be name:role:token, the role one of reader, writer and operator, the token at least 16 characters of ' +
-  'A-Z a-z 0-9 - . _ ~ + / (`openssl rand -hex 32` makes one)';
+  `must be name:role:token, the role one of reader, writer and operator, the token ${TOKEN_WANTED} ` +
+  '(`openssl rand -hex 32` makes one)';
 
 /** The setting: entries with commas between. Tells which entry is wrong, never what it holds. */
 export const apiTokens: z.ZodType<readonly ApiToken[]> = z
@@ -40,20 +40,9 @@ export const apiTokens: z.ZodType<readonly ApiToken[]> = z
 function apiTokenOf(entry: string): ApiToken | undefined {
   const { name = '', role = '', token = '' } = ENTRY.exec(entry)?.groups ?? {};
   const known = ROLES.find((one) => one === role);
-  return known && { name, role: known, hash: hashOf(token) };
-}
-
-/** Whose token it is. Takes as long for any token, whatever it has in common with a right one. */
-export function callerWith(token: string, tokens: readonly ApiToken[]): Caller | undefined {
-  const hash = hashOf(token);
-  const [caller] = tokens.filter((known) => timingSafeEqual(known.hash, hash));
-  return caller;
+  return known && { name, role: known, hash: hashOfToken(token) };
 }
 
 export function mayAct(role: Role, wanted: Role): boolean {
   return ROLES.indexOf(role) >= ROLES.indexOf(wanted);
-}
-
-function hashOf(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
 }

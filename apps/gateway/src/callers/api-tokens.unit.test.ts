@@ -1,22 +1,24 @@
 import { expect, test } from '@jest/globals';
 
-import { apiTokens, callerWith, mayAct, ROLES } from './api-tokens.js';
+import { entryWith } from '@tidemark/nest';
+
+import { apiTokens, mayAct, ROLES } from './api-tokens.js';
 
 const [ONE, TWO] = ['0123456789abcdef', 'fedcba9876543210-._~+/=='];
 
 test('each entry names a caller, what it may do, and its token', () => {
   const tokens = apiTokens.parse(`night-shift:operator:${ONE}, look.er_2:reader:${TWO}`);
-  expect(callerWith(ONE, tokens)).toMatchObject({ name: 'night-shift', role: 'operator' });
-  expect(callerWith(TWO, tokens)).toMatchObject({ name: 'look.er_2', role: 'reader' });
+  expect(entryWith(ONE, tokens)).toMatchObject({ name: 'night-shift', role: 'operator' });
+  expect(entryWith(TWO, tokens)).toMatchObject({ name: 'look.er_2', role: 'reader' });
   for (const wrong of ['', ONE.slice(1), `${ONE}0`, ONE.toUpperCase(), 'night-shift']) {
-    expect(callerWith(wrong, tokens)).toBeUndefined();
+    expect(entryWith(wrong, tokens)).toBeUndefined();
   }
   expect(JSON.stringify(tokens)).not.toMatch(new RegExp(`${ONE}|fedcba`));
 });
 
 test('one caller may have several tokens, so that one can take the place of another', () => {
   const tokens = apiTokens.parse(`a:writer:${ONE},a:writer:${TWO}`);
-  expect([ONE, TWO].map((token) => callerWith(token, tokens)?.name)).toEqual(['a', 'a']);
+  expect([ONE, TWO].map((token) => entryWith(token, tokens)?.name)).toEqual(['a', 'a']);
 });
 
 test.each([

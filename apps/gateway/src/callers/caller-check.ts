@@ -1,10 +1,10 @@
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 
 import { TidemarkError } from '@tidemark/contracts';
-import { TooManyRequestsError, UnauthenticatedError } from '@tidemark/nest';
+import { bearerTokenOf, entryWith, TooManyRequestsError, UnauthenticatedError } from '@tidemark/nest';
 import type { Clock, Logger } from '@tidemark/platform';
 
-import { callerWith, mayAct, type ApiToken, type Caller, type Role } from './api-tokens.js';
+import { mayAct, type ApiToken, type Caller, type Role } from './api-tokens.js';
 import { FailedAttempts } from './failed-attempts.js';
 
 /** Every caller where there are no tokens, and over the queue. */
@@ -35,12 +35,12 @@ export function callerCheck({ tokens, clock, log }: CallerCheckOptions): onReque
   const failed = new FailedAttempts(clock);
 
   function authenticated(request: FastifyRequest): Caller {
-    const { ip, id, headers } = request;
-    const token = /^Bearer +(\S+) *$/i.exec(headers.authorization ?? '')?.[1];
+    const { ip, id } = request;
+    const token = bearerTokenOf(request);
     if (token === undefined) throw new UnauthenticatedError('there is no token');
     const waitSeconds = failed.waitSeconds(ip);
     if (waitSeconds > 0) throw new TooManyRequestsError('too many wrong tokens came from this address', waitSeconds);
-    const caller = callerWith(token, tokens);
+    const caller = entryWith(token, tokens);
     if (caller) return caller;
     failed.add(ip);
     log.warn({ ip, requestId: id }, 'a call with a wrong token was refused');

@@ -1,26 +1,20 @@
 import type { Writable } from 'node:stream';
 
-import { writeArchive, type PackedPart, type WrittenArchive } from '@tidemark/archive';
+import { writeArchive, type PackedPart } from '@tidemark/archive';
 
 import type { AttemptContext } from '../attempt/attempt-context.js';
 import type { SnapshotClient } from '../clients/snapshot-client.js';
 import { PRODUCT } from '../product.js';
 import { fetchParts } from './fetch-parts.js';
 
-export type PackedArchive = WrittenArchive;
-
 /** Fetches a snapshot's parts into an archive, and closes the snapshot as soon as the last one is in. */
-export async function pack(
-  context: AttemptContext,
-  snapshot: SnapshotClient,
-  output: Writable,
-): Promise<PackedArchive> {
+export async function pack(context: AttemptContext, snapshot: SnapshotClient, output: Writable): Promise<void> {
   const { system, generation, closedTimeMicros, pgSnapshot, serverVersion, versionsEstimate } = snapshot.snapshot;
   context.progress.begin('EXPORTING', { versions: versionsEstimate, bytes: null });
   const totals = snapshot.totals(context.signal);
   totals.catch(() => undefined);
   try {
-    return await writeArchive({
+    await writeArchive({
       output,
       header: {
         product: PRODUCT,

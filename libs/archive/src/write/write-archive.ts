@@ -41,10 +41,6 @@ export interface WriteArchiveOptions {
 }
 
 export interface WrittenArchive {
-  /** Size of the whole archive. */
-  readonly bytes: number;
-  /** Of the whole archive. */
-  readonly sha256: string;
   readonly manifest: Manifest;
   readonly manifestSha256: string;
 }
@@ -71,7 +67,8 @@ async function writeEntries(zip: ZipOutput, options: WriteArchiveOptions): Promi
   const sums = { readme: sha256Of(README_TEXT), schema: sha256Of(SCHEMA_TEXT), manifest: sha256Of(manifestText) };
   await zip.append(MANIFEST, Buffer.from(manifestText));
   await zip.append(SUMS, Buffer.from(formatSums(manifest, sums)));
-  return { ...(await zip.finish()), manifest, manifestSha256: sums.manifest };
+  await zip.finish();
+  return { manifest, manifestSha256: sums.manifest };
 }
 
 async function appendParts(zip: ZipOutput, options: WriteArchiveOptions): Promise<PartFacts[]> {

@@ -5,7 +5,6 @@ import { describe, expect, test } from '@jest/globals';
 
 import { ArchiveTooLargeError, ContentUnfitError } from '../errors.js';
 import { MAX_PART_RAW_BYTES } from '../format/limits.js';
-import { sha256Of } from '../format/sha256.js';
 import { openArchive } from '../read/open-archive.js';
 import { archiveOf, each, HEADER, readThrough, written } from '../testing/archives.test.js';
 import { copyText, packed, row, type Row } from '../testing/rows.test.js';
@@ -48,8 +47,7 @@ describe('writeArchive', () => {
 
   test('says what it wrote, and what it wrote can be read', async () => {
     const histories = [rowsFrom(0, 500), rowsFrom(500, 3)];
-    const { zip, bytes, sha256, manifest, manifestSha256 } = await written(await Promise.all(histories.map(packed)));
-    expect({ bytes, sha256 }).toEqual({ bytes: zip.length, sha256: sha256Of(zip) });
+    const { zip, manifest, manifestSha256 } = await written(await Promise.all(histories.map(packed)));
     expect(manifest.totals).toEqual({
       documents: 1,
       versions: 503,

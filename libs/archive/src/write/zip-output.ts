@@ -6,7 +6,6 @@ import { ZipArchive } from 'archiver';
 import { orAbort } from '../streams/abort.js';
 import { asError } from '../streams/as-error.js';
 import { CollectedChunks } from '../streams/collected-chunks.js';
-import { HashedBytes } from '../streams/hashed-bytes.js';
 
 const BUFFER_BYTES = 256 * 1024;
 /** Every entry's, so that the same content gives the same bytes: the earliest that a zip can say. */
@@ -20,7 +19,6 @@ const MODE = 0o644;
  */
 export class ZipOutput {
   readonly #zip = new ZipArchive({ store: true, highWaterMark: BUFFER_BYTES });
-  readonly #hashed = new HashedBytes();
   readonly #failure = new AbortController();
   readonly #failed: AbortSignal;
   readonly #written: Promise<void>;
@@ -29,7 +27,7 @@ export class ZipOutput {
     this.#failed = signal ? AbortSignal.any([signal, this.#failure.signal]) : this.#failure.signal;
     this.#zip.on('error', (error) => void this.fail(error));
     this.#zip.on('warning', (warning) => void this.fail(warning));
-    this.#written = pipeline(this.#zip, new CollectedChunks(), this.#hashed, output, { signal: this.#failed });
+    this.#written = pipeline(this.#zip, new CollectedChunks(), output, { signal: this.#failed });
     this.#written.catch((error: unknown) => this.fail(error));
   }
 
@@ -47,10 +45,9 @@ export class ZipOutput {
   }
 
   /** Writes the directory and ends the output; resolves when the output has finished. */
-  async finish(): Promise<{ bytes: number; sha256: string }> {
+  async finish(): Promise<void> {
     this.#zip.finalize().catch((error: unknown) => this.fail(error));
     await this.orFailed(this.#written);
-    return { bytes: this.#hashed.bytes, sha256: this.#hashed.sha256 };
   }
 
   /** Waits for something of the caller's, but no longer than until the zip has failed. */

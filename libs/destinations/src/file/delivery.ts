@@ -2,10 +2,10 @@ import type { BigIntStats } from 'node:fs';
 import { rename } from 'node:fs/promises';
 
 import { DestinationInvalidError } from '@tidemark/contracts';
+import { unlessMissing } from '@tidemark/platform';
 
 import type { SealedArchive } from '../destination.js';
 import { DeliveryLostError } from '../errors.js';
-import { unlessMissing } from './errno.js';
 import { FileSource, sha256Of } from './file-source.js';
 import { checkReplaceable, isUntouched, openRegular, type OpenedFile } from './regular-file.js';
 import type { Named } from './temps.js';

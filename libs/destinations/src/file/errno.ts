@@ -1,6 +1,7 @@
 import { getSystemErrorMessage } from 'node:util';
 
 import { DestinationInvalidError, type TidemarkError } from '@tidemark/contracts';
+import { errnoOf } from '@tidemark/platform';
 
 import {
   ArchiveNotFoundError,
@@ -77,28 +78,9 @@ export function fileErrorOf(error: unknown, display: string, doing: Doing): unkn
   return meaning === undefined || errno === undefined ? error : meaning({ display, doing, error, errno });
 }
 
-/** Such as `ENOENT`; undefined for what is no system error. */
-export function errnoOf(error: unknown): string | undefined {
-  return isSystemError(error) ? error.code : undefined;
-}
-
-export function isFull(error: unknown): boolean {
-  return MEANINGS.get(errnoOf(error) ?? '') === full;
-}
-
 /** Such as `permission denied (EACCES)`. */
 export function reasonOf(error: unknown): string {
   return isSystemError(error) ? `${getSystemErrorMessage(error.errno)} (${error.code})` : String(error);
-}
-
-/** `undefined` in place of the error that nothing bears this name. */
-export async function unlessMissing<T>(work: Promise<T>): Promise<T | undefined> {
-  try {
-    return await work;
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }
 
 /** By shape: the error of a system call comes from Node's own realm, whose `Error` need not be the caller's. */

@@ -5,7 +5,7 @@ import { describe, expect, test } from '@jest/globals';
 import type { ErrorCode } from '@tidemark/contracts';
 
 import { DestinationFullError } from '../errors.js';
-import { fileErrorOf, isFull, type Doing } from './errno.js';
+import { fileErrorOf, type Doing } from './errno.js';
 
 const meanings: [keyof typeof constants.errno, Doing, ErrorCode, string][] = [
   ['ENOSPC', 'WRITING', 'DESTINATION_FULL', 'file:/a has no room left'],
@@ -34,14 +34,6 @@ describe('an error of the file system', () => {
   test('that means nothing to a destination, and every other error, stays what it is', () => {
     const errors = [systemError('EMFILE'), new Error('x'), new DestinationFullError('file:/b'), 'text', undefined];
     expect(errors.map((error) => fileErrorOf(error, 'file:/a', 'WRITING'))).toEqual(errors);
-  });
-
-  test('is full or not', () => {
-    expect(['ENOSPC', 'EDQUOT', 'EACCES'].map((errno) => isFull(systemError(errno as 'ENOSPC')))).toEqual([
-      true,
-      true,
-      false,
-    ]);
   });
 });
 

@@ -1,10 +1,12 @@
 import { constants, open, unlink, type FileHandle } from 'node:fs/promises';
 
+import { errnoOf, unlessMissing } from '@tidemark/platform';
+
 import type { ArchiveDraft, ArchiveSource, AttemptId, Destination, SealedArchive } from '../destination.js';
 import { ArchiveNotFoundError, DeliveryLostError } from '../errors.js';
 import { fenceOfTemp, tempName } from '../temp-name.js';
 import { deliver, type SealedHere } from './delivery.js';
-import { errnoOf, unlessMissing, withFileErrors, type Doing } from './errno.js';
+import { withFileErrors, type Doing } from './errno.js';
 import { FileDraft, type DraftPlace } from './file-draft.js';
 import { FileOutput } from './file-output.js';
 import { FileSource } from './file-source.js';

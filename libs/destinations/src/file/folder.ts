@@ -2,10 +2,10 @@ import { constants, mkdir, open, opendir, readlink, realpath, type FileHandle } 
 import { join } from 'node:path';
 
 import { DestinationInvalidError } from '@tidemark/contracts';
+import { errnoOf, unlessMissing } from '@tidemark/platform';
 
 import { DestinationNotAllowedError } from '../errors.js';
 import { isWithin } from '../is-within.js';
-import { errnoOf, unlessMissing } from './errno.js';
 
 /** A folder that a destination may use: `names` of folders below `root`, none of them `.`, `..` or empty. */
 export interface FolderPlace {

@@ -2,8 +2,8 @@ import type { BigIntStats } from 'node:fs';
 import { constants, lstat, open, type FileHandle } from 'node:fs/promises';
 
 import { DestinationInvalidError } from '@tidemark/contracts';
+import { unlessMissing } from '@tidemark/platform';
 
-import { unlessMissing } from './errno.js';
 import type { Folder } from './folder.js';
 
 export interface OpenedFile {

@@ -1,11 +1,10 @@
 import { lstat, unlink } from 'node:fs/promises';
 
-import { systemClock } from '@tidemark/platform';
+import { systemClock, unlessMissing } from '@tidemark/platform';
 
 import type { AttemptId } from '../destination.js';
 import { DeliveryLostError } from '../errors.js';
 import { fenceOfTemp, isTempFor } from '../temp-name.js';
-import { unlessMissing } from './errno.js';
 import type { Folder } from './folder.js';
 
 /** An archive's name in its folder. */

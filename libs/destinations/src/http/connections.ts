@@ -1,7 +1,6 @@
 import { Agent as HttpAgent, type AgentOptions } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import type { LookupFunction } from 'node:net';
-import type { Duplex } from 'node:stream';
 
 /** What a connection that was not made in time ends with. */
 export const NOT_CONNECTED_IN_TIME = 'TIDEMARK_CONNECT_TIMEOUT';
@@ -15,49 +14,25 @@ const IDLE_MILLIS = 5_000;
 
 /** Agents of one destination alone. Idle connections are closed after some seconds and hold no process. */
 export function connections(wanted: { readonly connectMillis: number; readonly lookup?: LookupFunction }): Connections {
-  const options: AgentOptions = {
-    keepAlive: true,
-    timeout: IDLE_MILLIS,
-    ...(wanted.lookup ? { lookup: wanted.lookup } : {}),
+  const { connectMillis: millis, lookup } = wanted;
+  const options: AgentOptions = { keepAlive: true, timeout: IDLE_MILLIS, ...(lookup ? { lookup } : {}) };
+  return {
+    httpAgent: connectingWithin(new HttpAgent(options), { event: 'connect', millis }),
+    httpsAgent: connectingWithin(new HttpsAgent(options), { event: 'secureConnect', millis }),
   };
-  const within = wanted.connectMillis;
-  return { httpAgent: new HttpWithin(options, within), httpsAgent: new HttpsWithin(options, within) };
 }
 
-class HttpWithin extends HttpAgent {
-  constructor(
-    options: AgentOptions,
-    private readonly millis: number,
-  ) {
-    super(options);
-  }
-
-  override createConnection(...given: Parameters<HttpAgent['createConnection']>): Duplex | null | undefined {
-    return connectedWithin(super.createConnection(...given), { event: 'connect', millis: this.millis });
-  }
-}
-
-class HttpsWithin extends HttpsAgent {
-  constructor(
-    options: AgentOptions,
-    private readonly millis: number,
-  ) {
-    super(options);
-  }
-
-  override createConnection(...given: Parameters<HttpsAgent['createConnection']>): Duplex | null | undefined {
-    return connectedWithin(super.createConnection(...given), { event: 'secureConnect', millis: this.millis });
-  }
-}
-
-function connectedWithin<T extends Duplex | null | undefined>(
-  socket: T,
-  limit: { readonly event: string; readonly millis: number },
-): T {
-  if (!socket) return socket;
-  const timer = setTimeout(() => {
-    socket.destroy(Object.assign(new Error('no connection in time'), { code: NOT_CONNECTED_IN_TIME }));
-  }, limit.millis);
-  for (const event of [limit.event, 'close']) socket.once(event, () => clearTimeout(timer));
-  return socket;
+/** Ends connections for which `event` does not come in time. */
+function connectingWithin<A extends HttpAgent>(agent: A, limit: { event: string; millis: number }): A {
+  const create = agent.createConnection.bind(agent);
+  agent.createConnection = (...given) => {
+    const socket = create(...given);
+    if (!socket) return socket;
+    const timer = setTimeout(() => {
+      socket.destroy(Object.assign(new Error('no connection in time'), { code: NOT_CONNECTED_IN_TIME }));
+    }, limit.millis);
+    for (const event of [limit.event, 'close']) socket.once(event, () => clearTimeout(timer));
+    return socket;
+  };
+  return agent;
 }

@@ -3,11 +3,11 @@ import { open, readdir, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 
-import { ensureFolder } from '@tidemark/platform';
+import { ensureFolder, unlessMissing } from '@tidemark/platform';
 
 import type { ArchiveDraft, ArchiveSource, AttemptId, SealedArchive } from '../destination.js';
 import { DeliveryLostError } from '../errors.js';
-import { unlessMissing, withFileErrors } from '../file/errno.js';
+import { withFileErrors } from '../file/errno.js';
 import { FileDestination } from '../file/file-destination.js';
 import { FileSource, sha256Of } from '../file/file-source.js';
 import { fenceOfTemp, isTempFor, tempName } from '../temp-name.js';

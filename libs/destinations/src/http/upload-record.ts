@@ -1,7 +1,9 @@
 import { open, readFile, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-import { unlessMissing, withFileErrors } from '../file/errno.js';
+import { unlessMissing } from '@tidemark/platform';
+
+import { withFileErrors } from '../file/errno.js';
 
 /** What is uploaded, and cut into which chunks. */
 export interface Upload {

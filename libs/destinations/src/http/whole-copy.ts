@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import { ensureFolder } from '@tidemark/platform';
+import { ensureFolder, writeAt } from '@tidemark/platform';
 
 import type { ArchiveSource } from '../destination.js';
 import { DestinationIgnoresRangesError } from '../errors.js';
@@ -26,7 +26,7 @@ export async function copyWhole(answer: HttpAnswer, place: CopyPlace): Promise<A
     let at = 0;
     for await (const chunk of answer.chunks()) {
       if (at + chunk.length > place.copyBytes) throw tooLarge(answer, place);
-      await withFileErrors(place.display, 'SPOOLING', () => writeAll(handle, chunk, at));
+      await withFileErrors(place.display, 'SPOOLING', () => writeAt(handle, chunk, at));
       at += chunk.length;
     }
     return new FileSource({ handle, stats: await handle.stat({ bigint: true }) }, place.display);
@@ -43,13 +43,6 @@ async function createNameless(folder: string): Promise<FileHandle> {
   const handle = await open(path, 'wx+', 0o600);
   await unlink(path);
   return handle;
-}
-
-async function writeAll(handle: FileHandle, chunk: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < chunk.length;) {
-    const { bytesWritten } = await handle.write(chunk, done, chunk.length - done, position + done);
-    done += bytesWritten;
-  }
 }
 
 function tooLarge(answer: HttpAnswer, { display, copyBytes }: CopyPlace): FailedRequest {

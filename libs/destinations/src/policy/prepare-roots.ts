@@ -3,9 +3,8 @@ import { constants, open, opendir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Operation } from '@tidemark/contracts';
-import { ensureFolder } from '@tidemark/platform';
+import { ensureFolder, isDiskFull } from '@tidemark/platform';
 
-import { isFull } from '../file/errno.js';
 import { normalRoots } from './file-roots.js';
 import { complaintOf } from './root-complaint.js';
 
@@ -75,6 +74,6 @@ async function tryWriting(root: string): Promise<void> {
     await handle.close();
     await unlink(probe);
   } catch (error) {
-    if (!isFull(error)) throw error;
+    if (!isDiskFull(error)) throw error;
   }
 }

@@ -4,7 +4,9 @@ import { dirname } from 'node:path';
 
 import type { Operation } from '@tidemark/contracts';
 
-import { errnoOf, isSystemError, reasonOf } from '../file/errno.js';
+import { errnoOf } from '@tidemark/platform';
+
+import { isSystemError, reasonOf } from '../file/errno.js';
 import { toFileUri } from '../parse/file-uri.js';
 
 /** One root that cannot be used for everything, and how that showed. */

@@ -1,8 +1,10 @@
 import { open, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+import { errnoOf } from '@tidemark/platform';
+
 import { FolderClosedError, FolderForeignError, NoSpaceError, type LocalServiceError } from '../errors.js';
-import { closedFolder, codeOf, freeBytes, isThere } from './folders.js';
+import { closedFolder, freeBytes, isThere } from './folders.js';
 import type { ServerUser } from './server-user.js';
 
 /** Where a server keeps its files, and who runs it. */
@@ -38,8 +40,8 @@ export async function namingFolder<T>(folder: string, work: () => Promise<T>): P
   try {
     return await work();
   } catch (error) {
-    if (codeOf(error) === 'ENOSPC') throw new NoSpaceError(folder, await freeBytes(dirname(folder)));
-    if (codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM') {
+    if (errnoOf(error) === 'ENOSPC') throw new NoSpaceError(folder, await freeBytes(dirname(folder)));
+    if (errnoOf(error) === 'EACCES' || errnoOf(error) === 'EPERM') {
       throw new FolderForeignError(folder, { cause: error });
     }
     throw error;

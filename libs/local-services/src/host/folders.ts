@@ -2,7 +2,7 @@ import { access, chmod, constants, mkdir, stat, statfs } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 
-import { environment } from '@tidemark/platform';
+import { environment, errnoOf } from '@tidemark/platform';
 
 import { FolderClosedError } from '../errors.js';
 import type { ServerUser } from './server-user.js';
@@ -18,7 +18,7 @@ export async function makeOpenFolder(folder: string): Promise<void> {
     await mkdir(folder);
     await chmod(folder, 0o755);
   } catch (error) {
-    if (codeOf(error) !== 'EEXIST') throw error;
+    if (errnoOf(error) !== 'EEXIST') throw error;
   }
 }
 
@@ -72,15 +72,9 @@ export async function isThere(path: string): Promise<boolean> {
     await stat(path);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return false;
+    if (errnoOf(error) === 'ENOENT') return false;
     throw error;
   }
-}
-
-/** The system's code of an error, such as ENOENT; by form, since an error may come from another realm's Error. */
-export function codeOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
 }
 
 function ownCacheFolder(uid: number): string[] {

@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 
+import { errnoOf } from '@tidemark/platform';
+
 import { PortForbiddenError, PortTakenError } from '../errors.js';
-import { codeOf } from './folders.js';
 
 /** A port of 127.0.0.1 that nobody listens on: `wanted`, or any for 0. Throws PortTakenError, PortForbiddenError. */
 export async function freePort(wanted: number): Promise<number> {
@@ -30,8 +31,8 @@ async function listen(port: number): Promise<Server> {
     await once(server, 'listening');
     return server;
   } catch (error) {
-    if (codeOf(error) === 'EADDRINUSE') throw new PortTakenError(port);
-    if (codeOf(error) === 'EACCES') throw new PortForbiddenError(port);
+    if (errnoOf(error) === 'EADDRINUSE') throw new PortTakenError(port);
+    if (errnoOf(error) === 'EACCES') throw new PortForbiddenError(port);
     throw error;
   }
 }

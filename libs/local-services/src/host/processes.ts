@@ -2,10 +2,9 @@ import { execFile } from 'node:child_process';
 import { readFile, readlink } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-import { sleep } from '@tidemark/platform';
+import { errnoOf, sleep } from '@tidemark/platform';
 
 import type { Program } from '../keeper/program.js';
-import { codeOf } from './folders.js';
 
 const LOOK_EVERY_MILLIS = 25;
 
@@ -15,7 +14,7 @@ export function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return codeOf(error) === 'EPERM';
+    return errnoOf(error) === 'EPERM';
   }
 }
 
@@ -48,7 +47,7 @@ export async function endProcess(
     try {
       process.kill(pid, signal);
     } catch (error) {
-      if (codeOf(error) === 'ESRCH') return true;
+      if (errnoOf(error) === 'ESRCH') return true;
       throw error;
     }
     // No event tells of the end of a process that is not our child.

@@ -1,10 +1,10 @@
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 
-import type { Logger } from '@tidemark/platform';
+import { errnoOf, type Logger } from '@tidemark/platform';
 
 import { CacheUnusableError } from '../errors.js';
-import { codeOf, freeBytes, isThere, makeOpenFolder } from './folders.js';
+import { freeBytes, isThere, makeOpenFolder } from './folders.js';
 import { makeWhole, type Building } from './whole-folder.js';
 
 /** Programs that are kept on this machine for later runs, and how they are had. */
@@ -28,7 +28,7 @@ export async function keepPrograms(roots: readonly string[], programs: KeptProgr
     try {
       return await keepIn(root, programs);
     } catch (error) {
-      if (codeOf(error) === undefined && !(error instanceof FolderRefused)) throw error;
+      if (errnoOf(error) === undefined && !(error instanceof FolderRefused)) throw error;
       reasons.push(await reasonOf(root, error as Error));
     }
   }
@@ -60,6 +60,6 @@ async function refuseForeign(root: string): Promise<void> {
 }
 
 async function reasonOf(root: string, error: Error): Promise<string> {
-  if (codeOf(error) !== 'ENOSPC') return `${root}: ${error.message}`;
+  if (errnoOf(error) !== 'ENOSPC') return `${root}: ${error.message}`;
   return `${root}: no space left (${Math.floor((await freeBytes(root)) / 2 ** 20)} MiB free)`;
 }

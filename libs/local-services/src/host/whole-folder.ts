@@ -1,8 +1,9 @@
 import { rename } from 'node:fs/promises';
 import { randomBytes } from 'node:crypto';
 
+import { errnoOf } from '@tidemark/platform';
+
 import { Keeper } from '../keeper/keeper.js';
-import { codeOf } from './folders.js';
 
 /** A folder being built, and the keeper that removes it unless it gets its name. */
 export interface Building {
@@ -22,7 +23,7 @@ export async function makeWhole(folder: string, build: (building: Building) => P
     await rename(beside, folder);
     return true;
   } catch (error) {
-    if (codeOf(error) === 'ENOTEMPTY' || codeOf(error) === 'EEXIST') return false;
+    if (errnoOf(error) === 'ENOTEMPTY' || errnoOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
     await keeper.close();

@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
+import { errnoOf } from '@tidemark/platform';
+
 import { FolderInUseError } from '../errors.js';
-import { codeOf } from '../host/folders.js';
 import { commandLine, endProcess, isAlive, isRunning, workingFolder } from '../host/processes.js';
 import type { Program } from '../keeper/program.js';
 import { dataFolder, type ClusterPlace } from './place.js';
@@ -30,7 +31,7 @@ export async function readPostmaster(place: ClusterPlace): Promise<Postmaster | 
     const pid = Number(lines[0]);
     return Number.isInteger(pid) && pid > 0 ? { pid, ready: lines[7]?.trim() === 'ready' } : undefined;
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined;
+    if (errnoOf(error) === 'ENOENT') return undefined;
     throw error;
   }
 }

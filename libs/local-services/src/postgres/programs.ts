@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 
-import type { Logger } from '@tidemark/platform';
+import { errnoOf, type Logger } from '@tidemark/platform';
 
 import { BinariesUnusableError, UserSwitchError } from '../errors.js';
-import { cacheFolders, codeOf } from '../host/folders.js';
+import { cacheFolders } from '../host/folders.js';
 import { isWhole } from '../host/manifest.js';
 import { keepPrograms } from '../host/program-cache.js';
 import type { ServerUser } from '../host/server-user.js';
@@ -65,9 +65,9 @@ async function build(
       ending: [{ signal: 'SIGKILL', millis: 5_000 }],
     })
     .catch((error: unknown) => {
-      if (codeOf(error) === 'EPERM' && user) throw new UserSwitchError(user.name);
+      if (errnoOf(error) === 'EPERM' && user) throw new UserSwitchError(user.name);
       // The file was just written, so it is the loader that is not there: another C library.
-      if (codeOf(error) === 'ENOENT') throw new BinariesUnusableError(source.name, 'the loader is missing');
+      if (errnoOf(error) === 'ENOENT') throw new BinariesUnusableError(source.name, 'the loader is missing');
       throw error;
     });
   const { code } = await running.exited;

@@ -9,9 +9,9 @@ import {
   TidemarkError,
   type ErrorCode,
 } from '@tidemark/contracts';
+import { errnoOf } from '@tidemark/platform';
 
 import { JSON_TYPE } from '../http/content-type.js';
-import { errorCodeOf } from './error-code.js';
 
 /** What Nest or Fastify refused by themselves, before or beside our own code. */
 class RefusedByFrameworkError extends TidemarkError {
@@ -59,7 +59,7 @@ interface Refusal {
 
 function refusalIn(error: unknown): Refusal | undefined {
   if (error instanceof HttpException) return { status: error.getStatus(), message: error.message };
-  if (!errorCodeOf(error)?.startsWith('FST_')) return undefined;
+  if (!errnoOf(error)?.startsWith('FST_')) return undefined;
   const { statusCode, message } = error as FastifyError;
   return statusCode === undefined ? undefined : { status: statusCode, message };
 }

@@ -31,7 +31,8 @@ function isServed(host: string, served: ReadonlySet<string>): boolean {
   return served.has(host) || served.has(name) || name === 'localhost' || isLoopback(name);
 }
 
-function isLoopback(name: string): boolean {
+/** Whether this is a loopback address, as it is or in brackets. */
+export function isLoopback(name: string): boolean {
   const literal = name.startsWith('[') ? name.slice(1, -1) : name;
   const family = isIP(literal);
   return family !== 0 && loopback.check(literal, family === 4 ? 'ipv4' : 'ipv6');

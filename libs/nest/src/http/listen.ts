@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
 
-import { errorCodeOf } from '../errors/error-code.js';
+import { errnoOf } from '@tidemark/platform';
 
 /** The port that a setting names belongs to another process. */
 export class PortInUseError extends Error {
@@ -41,7 +41,7 @@ export async function listen(app: NestFastifyApplication, { host, port, setting 
   try {
     await fastify.listen({ host, port });
   } catch (error) {
-    throw errorCodeOf(error) === 'EADDRINUSE' ? new PortInUseError(port, setting, error) : error;
+    throw errnoOf(error) === 'EADDRINUSE' ? new PortInUseError(port, setting, error) : error;
   }
   const { address, port: opened } = fastify.server.address() as AddressInfo;
   const reachable = ANY_ADDRESS.get(address) ?? address;
