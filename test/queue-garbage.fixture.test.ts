@@ -26,7 +26,7 @@ export const NO_JSON_MESSAGE: readonly Garbage[] = [
 
 const attempt = { jobId: randomUUID(), fence: 1 };
 const counts = { versionsDone: 1, versionsTotal: 1, bytesDone: 1, bytesTotal: 1 };
-const figures = { ...counts, percent: 1, versionsPerSecond: 1, etaSeconds: 1 };
+const figures = { ...counts, percent: 1, versionsPerSecond: 1, bytesPerSecond: null, etaSeconds: 1 };
 const progress = (wrong: object): PublishedMessage => ({
   body: JSON.stringify({ ...attempt, phase: 'EXPORTING', progress: { ...figures, ...wrong } }),
 });

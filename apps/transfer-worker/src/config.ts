@@ -8,6 +8,7 @@ import {
   port,
   queuePrefix,
   readConfig,
+  seconds,
   wholeNumber,
 } from '@tidemark/platform';
 
@@ -23,6 +24,12 @@ export const transferWorkerSettings = z.object({
   TIDEMARK_HTTP_ALLOW_PRIVATE: commaList(),
   /** Of one PUT to a destination over HTTP. */
   TIDEMARK_CHUNK_BYTES: wholeNumber(8 * 1024 * 1024, { min: 64 * 1024, max: 64 * 1024 * 1024 }),
+  /** PUTs under way at once; 1 for servers that want every chunk behind the one before it. */
+  TIDEMARK_CHUNKS_IN_FLIGHT: wholeNumber(3, { min: 1, max: 16 }),
+  /** Without a byte in either direction, until a request to a destination over HTTP is given up and made again. */
+  TIDEMARK_HTTP_SILENCE_SECONDS: seconds(30, { min: 0.1, max: 600 }),
+  /** What of an uploaded archive is read back before its job succeeds. */
+  TIDEMARK_HTTP_READ_BACK: z.enum(['all', 'sample'], 'must be all or sample').default('all'),
   TIDEMARK_PARALLELISM: parallelism,
   TIDEMARK_LOG_LEVEL: logLevel,
 });

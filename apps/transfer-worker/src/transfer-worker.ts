@@ -28,7 +28,11 @@ export async function startTransferWorker(
       httpAllowPrivate: settings.TIDEMARK_HTTP_ALLOW_PRIVATE,
     }),
     spool,
-    chunkBytes: settings.TIDEMARK_CHUNK_BYTES,
+    httpLimits: {
+      chunkBytes: settings.TIDEMARK_CHUNK_BYTES,
+      inFlight: settings.TIDEMARK_CHUNKS_IN_FLIGHT,
+      patience: { silenceMillis: 1000 * settings.TIDEMARK_HTTP_SILENCE_SECONDS },
+    },
     parallelism: settings.TIDEMARK_PARALLELISM,
     log,
   });

@@ -1,5 +1,6 @@
 export type { ArchiveDraft, ArchiveSource, AttemptId, Destination, SealedArchive } from './destination.js';
 export * from './errors.js';
+export type { GivenLimits } from './http/http-limits.js';
 export { MemoryDestination } from './memory/memory-destination.js';
 export { toFileUri } from './parse/file-uri.js';
 export { parseDestination } from './parse/parse-destination.js';

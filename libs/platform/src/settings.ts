@@ -15,6 +15,14 @@ export const wholeNumber = (byDefault: number, { min = 0, max = Number.MAX_SAFE_
     .max(max, `must be at most ${max}`)
     .default(byDefault);
 
+/** Seconds as people write them, with fractions. */
+export const seconds = (byDefault: number, { min, max }: { min: number; max: number }): z.ZodType<number> =>
+  z.coerce
+    .number('must be a number of seconds')
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`)
+    .default(byDefault);
+
 export const databaseUrl = z
   .string('a postgres:// URL is wanted')
   .refine((url) => /^postgres(ql)?:$/.test(URL.parse(url)?.protocol ?? ''), 'must be a postgres:// URL');

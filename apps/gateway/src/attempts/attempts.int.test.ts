@@ -87,6 +87,7 @@ describe('a report', () => {
       bytesTotal: null,
       percent: 25,
       versionsPerSecond: 5,
+      bytesPerSecond: 50,
       etaSeconds: 6,
     };
     await fixture.outside.publish('progress', { jobId, fence, phase: 'EXPORTING', progress });

@@ -1,7 +1,7 @@
 import { v4 as uuid } from 'uuid';
 
 import { asTidemarkError, errorFacts, type Outcome, type WireClaim } from '@tidemark/contracts';
-import { resolveDestination, type Destination, type DestinationPolicy } from '@tidemark/destinations';
+import { resolveDestination, type Destination, type DestinationPolicy, type GivenLimits } from '@tidemark/destinations';
 import type { Messaging } from '@tidemark/messaging';
 import { anySignal, retry, systemClock, type Logger } from '@tidemark/platform';
 
@@ -20,8 +20,7 @@ export interface JobRunnerParts {
   readonly messaging: Messaging;
   readonly policy: DestinationPolicy;
   readonly spool: SpoolFolder;
-  /** Of one PUT to a destination over HTTP. */
-  readonly chunkBytes: number;
+  readonly httpLimits: GivenLimits;
   readonly parallelism: number;
   readonly log: Logger;
 }
@@ -91,7 +90,7 @@ export class JobRunner {
         http: {
           spool: this.parts.spool.uploads,
           bearer: claim.bearer,
-          limits: { chunkBytes: this.parts.chunkBytes },
+          limits: this.parts.httpLimits,
         },
       });
     } catch (error) {

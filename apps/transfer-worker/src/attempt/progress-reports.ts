@@ -57,15 +57,21 @@ export class ProgressReports {
     const versionsTotal = versions === null ? null : Math.max(versions, versionsDone);
     // Bytes count where nobody counts versions: while an archive is on its way.
     const [done, total] = versions === null ? [bytesDone, bytes] : [versionsDone, versionsTotal];
-    const rate = seconds > 0 && done > 0 ? done / seconds : null;
+    const perSecond = (count: number): number | null => (seconds > 0 && count > 0 ? count / seconds : null);
+    const rate = perSecond(done);
     return {
       versionsDone,
       versionsTotal,
       bytesDone,
       bytesTotal: bytes,
       percent: total ? Math.min(100, Math.floor((100 * done) / total)) : null,
-      versionsPerSecond: rate === null || versions === null ? null : Math.round(rate),
+      versionsPerSecond: rounded(versions === null ? null : rate),
+      bytesPerSecond: rounded(perSecond(bytesDone)),
       etaSeconds: rate === null || total === null ? null : Math.max(0, Math.ceil((total - done) / rate)),
     };
   }
+}
+
+function rounded(rate: number | null): number | null {
+  return rate === null ? null : Math.round(rate);
 }

@@ -100,7 +100,7 @@ export const settledReportSchema = z.object({
   outcome: z.discriminatedUnion('state', [
     z.object({ state: z.literal('SUCCEEDED'), result: backupResultSchema }),
     z.object({ state: z.literal('FAILED'), error: jobErrorSchema.omit({ attempt: true }) }),
-    z.object({ state: z.literal('CANCELLED') }),
+    z.object({ state: z.literal('CANCELLED'), destinationTouched: z.boolean().optional() }),
     /** The worker shuts down: the next attempt may start at once and this one does not count. */
     z.object({ state: z.literal('HANDED_BACK') }),
   ]),

@@ -27,12 +27,17 @@ export const JOB_PHASES = [
   'UPLOADING',
   'VERIFYING',
   'DELIVERING',
+  'DOWNLOADING',
   'OPENING',
   'STAGING',
   'BUILDING',
   'SWITCHING',
 ] as const;
 export type JobPhase = (typeof JOB_PHASES)[number];
+
+/** Every part of the archive; or all of it but its parts, and some of those (only over HTTP, by a setting). */
+export const VERIFIED = ['EVERY_PART', 'SAMPLE'] as const;
+export type Verified = (typeof VERIFIED)[number];
 
 const micros = z.int().nonnegative();
 const count = z.int().nonnegative();
@@ -46,6 +51,7 @@ export const jobProgressSchema = z.object({
   bytesTotal: count.nullable(),
   percent: z.number().min(0).max(100).nullable(),
   versionsPerSecond: z.number().nonnegative().nullable(),
+  bytesPerSecond: z.number().nonnegative().nullable().default(null),
   etaSeconds: z.number().nonnegative().nullable(),
 });
 export type JobProgress = z.infer<typeof jobProgressSchema>;
@@ -56,7 +62,7 @@ export const jobErrorSchema = z.object({
   phase: z.enum(JOB_PHASES).nullable(),
   attempt: count,
   retriable: z.boolean(),
-  /** True when bytes at an http(s) destination may have been overwritten. */
+  /** True when bytes at an http(s) destination may have been overwritten; told of a CANCELLED job as well. */
   destinationTouched: z.boolean().optional(),
   details: z.record(z.string(), z.unknown()).optional(),
 });
@@ -70,8 +76,8 @@ export const backupResultSchema = z.object({
   earliestUpdateTimeMicros: micros.nullable(),
   latestUpdateTimeMicros: micros.nullable(),
   closedTimeMicros: micros,
-  /** What was read back and compared before the job succeeded. */
-  verified: z.enum(['EVERY_PART']),
+  /** What was read back from where it lies and compared before the job succeeded. */
+  verified: z.enum(VERIFIED),
   seconds: z.number().nonnegative(),
 });
 export type BackupResult = z.infer<typeof backupResultSchema>;

@@ -6,7 +6,7 @@ import { sha256Of } from '../file/file-source.js';
 import { fenceOfTemp } from '../temp-name.js';
 import { HttpClient } from './http-client.js';
 import { HttpDraft } from './http-draft.js';
-import { HTTP_LIMITS, type HttpLimits } from './http-limits.js';
+import { limitsWith, type GivenLimits, type HttpLimits } from './http-limits.js';
 import { HttpSpool, type SpooledDraft } from './http-spool.js';
 import { isSame, strongEtag, type Identity } from './identity.js';
 import { openSource, type OpenedSource } from './open-source.js';
@@ -20,7 +20,7 @@ export interface HttpPlace {
   readonly bearer?: string | undefined;
   /** Finds, and judges, the addresses of the host. */
   readonly lookup?: LookupFunction;
-  readonly limits?: Partial<HttpLimits>;
+  readonly limits?: GivenLimits;
 }
 
 /**
@@ -36,7 +36,7 @@ export class HttpDestination implements Destination {
 
   constructor(private readonly place: HttpPlace) {
     this.display = place.display;
-    this.#limits = { ...HTTP_LIMITS, ...place.limits };
+    this.#limits = limitsWith(place.limits);
     this.#client = new HttpClient(place, this.#limits.patience);
     this.#files = new HttpSpool(place.spool, place);
   }

@@ -30,9 +30,14 @@ export interface HttpLimits {
   readonly copyBytes: number;
 }
 
+/** What a caller wants otherwise than {@link HTTP_LIMITS}. */
+export interface GivenLimits extends Partial<Omit<HttpLimits, 'patience'>> {
+  readonly patience?: Partial<Patience>;
+}
+
 const MIB = 1024 * 1024;
 
-export const HTTP_LIMITS: HttpLimits = {
+const HTTP_LIMITS: HttpLimits = {
   patience: { connectMillis: 10_000, silenceMillis: 30_000, requestMillis: 600_000 },
   retries: { attempts: 6, firstDelayMillis: 250, maxDelayMillis: 10_000, maxRetryAfterMillis: 60_000 },
   chunkBytes: 8 * MIB,
@@ -40,3 +45,7 @@ export const HTTP_LIMITS: HttpLimits = {
   rangeBytes: 16 * MIB,
   copyBytes: 64 * 1024 * MIB,
 };
+
+export function limitsWith({ patience, ...given }: GivenLimits = {}): HttpLimits {
+  return { ...HTTP_LIMITS, ...given, patience: { ...HTTP_LIMITS.patience, ...patience } };
+}

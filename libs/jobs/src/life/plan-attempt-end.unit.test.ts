@@ -54,6 +54,7 @@ describe('the end of a running attempt', () => {
       bytesTotal: null,
       percent: 33,
       versionsPerSecond: 5,
+      bytesPerSecond: 50,
       etaSeconds: 2,
     };
     const end: AttemptEnd = { state: 'SUCCEEDED', result: RESULT };

@@ -18,6 +18,7 @@ const PROGRESS: JobProgress = {
   bytesTotal: null,
   percent: 50,
   versionsPerSecond: 1.5,
+  bytesPerSecond: null,
   etaSeconds: null,
 };
 const beat = (fence: number): { fence: number; leaseSeconds: number } => ({ fence, leaseSeconds: LEASE_SECONDS });
