@@ -5,7 +5,7 @@ import type { Messaging } from '@tidemark/messaging';
 import { createHttpApplication, listen, startQueues, type OnStop } from '@tidemark/nest';
 import { createMetrics, type Logger } from '@tidemark/platform';
 
-import { JobRunner } from './attempt/job-runner.js';
+import { JobRunner, type HttpSettings } from './attempt/job-runner.js';
 import { GatewayClient } from './clients/gateway-client.js';
 import type { TransferWorkerSettings } from './config.js';
 import { SpoolFolder } from './spool.js';
@@ -28,11 +28,7 @@ export async function startTransferWorker(
       httpAllowPrivate: settings.TIDEMARK_HTTP_ALLOW_PRIVATE,
     }),
     spool,
-    httpLimits: {
-      chunkBytes: settings.TIDEMARK_CHUNK_BYTES,
-      inFlight: settings.TIDEMARK_CHUNKS_IN_FLIGHT,
-      patience: { silenceMillis: 1000 * settings.TIDEMARK_HTTP_SILENCE_SECONDS },
-    },
+    http: httpSettings(settings),
     parallelism: settings.TIDEMARK_PARALLELISM,
     log,
   });
@@ -47,4 +43,17 @@ export async function startTransferWorker(
   await startQueues(app);
   log.info({ url }, 'transfer-worker is ready');
   return { url };
+}
+
+function httpSettings(settings: TransferWorkerSettings): HttpSettings {
+  const silenceMillis = 1000 * settings.TIDEMARK_HTTP_SILENCE_SECONDS;
+  return {
+    limits: {
+      chunkBytes: settings.TIDEMARK_CHUNK_BYTES,
+      inFlight: settings.TIDEMARK_CHUNKS_IN_FLIGHT,
+      patience: { silenceMillis },
+    },
+    readBack: settings.TIDEMARK_HTTP_READ_BACK === 'sample' ? 'SAMPLE' : 'ALL',
+    silenceMillis,
+  };
 }

@@ -18,10 +18,15 @@ export interface SealedArchive {
 /** Called with how many more bytes have been moved. */
 export type OnBytes = (bytes: number) => void;
 
+/** Called with how many bytes have been copied so far, and of how many, where that is known; anew where a copy begins anew. */
+export type OnCopied = (bytes: number, total: number | undefined) => void;
+
 /** Where one archive goes to or comes from. Every method throws the signal's reason once it has aborted. */
 export interface Destination {
   /** The destination as jobs and logs show it: secrets masked. */
   readonly display: string;
+  /** Whether archives are transferred over a network; elsewhere they are written where they lie. */
+  readonly isRemote: boolean;
 
   /**
    * Starts an archive. Removes the temps that earlier attempts of the job left, which makes those attempts powerless;
@@ -42,8 +47,11 @@ export interface Destination {
    */
   finish(sealed: SealedArchive, attempt: AttemptId, signal: AbortSignal): Promise<void>;
 
-  /** Opens what lies there, for reading in place. Throws ARCHIVE_NOT_FOUND when nothing does. */
-  open(signal: AbortSignal): Promise<ArchiveSource>;
+  /**
+   * Opens what lies there, for reading in place; what cannot be read in place is copied first, and `onCopied` called.
+   * Throws ARCHIVE_NOT_FOUND when nothing lies there.
+   */
+  open(signal: AbortSignal, onCopied?: OnCopied): Promise<ArchiveSource>;
 
   /** Removes the temps of this job's attempts up to and with this one. Not for a job that is FINISHING. */
   sweep(attempt: AttemptId, signal: AbortSignal): Promise<void>;
@@ -54,6 +62,8 @@ export interface ArchiveDraft {
   readonly temp: string;
   /** Whether what lay at the destination before may have been overwritten, in whole or in part, without a finish. */
   readonly destinationTouched: boolean;
+  /** Whether a transfer has begun that a later attempt can {@link Destination.takeUp} and go on with. */
+  readonly isUnderWay: boolean;
   /** Fails with the destination's error (DESTINATION_FULL, …) or with the reason of the signal given to `draft`. */
   readonly output: Writable;
   /** Ends the output where nobody has, and resolves when every byte would survive a power cut. May be asked again. */
@@ -65,7 +75,10 @@ export interface ArchiveDraft {
   transfer(signal: AbortSignal, onBytes?: OnBytes): Promise<void>;
   /** What has been sealed and transferred, read back from where it lies. */
   open(signal: AbortSignal): Promise<ArchiveSource>;
-  /** Gives the archive up and removes its temp; without effect once the archive has its name. */
+  /**
+   * Gives the archive up and removes its temp, and takes back what has been transferred where the destination can;
+   * without effect once the archive has its name. Afterwards {@link destinationTouched} is final.
+   */
   discard(): Promise<void>;
 }
 

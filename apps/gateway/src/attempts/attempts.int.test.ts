@@ -26,6 +26,7 @@ describe('the internal port', () => {
       attempt: 1,
       fence: 1,
       leaseSeconds: 30,
+      isAfterSilence: false,
       request,
       effect: null,
       indexUrl: 'http://127.0.0.1:9',

@@ -19,6 +19,8 @@ export interface AttemptContext {
   readonly index: InternalHttp;
   readonly spool: Spool;
   readonly progress: ProgressReports;
+  /** What of a finished archive is read back before the job succeeds. */
+  readonly readBack: 'ALL' | 'SAMPLE';
   /** Ways that parts are moved side by side. */
   readonly parallelism: number;
   /** Aborts when the attempt must stop; its reason says why. */

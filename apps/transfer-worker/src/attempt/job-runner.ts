@@ -20,9 +20,17 @@ export interface JobRunnerParts {
   readonly messaging: Messaging;
   readonly policy: DestinationPolicy;
   readonly spool: SpoolFolder;
-  readonly httpLimits: GivenLimits;
+  readonly http: HttpSettings;
   readonly parallelism: number;
   readonly log: Logger;
+}
+
+/** How destinations over HTTP are used. */
+export interface HttpSettings {
+  readonly limits: GivenLimits;
+  readonly readBack: AttemptContext['readBack'];
+  /** For which what a silent attempt had on its way is waited for. */
+  readonly silenceMillis: number;
 }
 
 /** Answers doorbells: claims the job and runs the attempt. */
@@ -70,7 +78,7 @@ export class JobRunner {
     lease.start();
     try {
       log.info('attempt started');
-      const outcome = await this.#run(claim, lease, log);
+      const outcome = await this.#run({ claim, claimedAtMillis, lease, log });
       log.info({ outcome: outcome?.state ?? 'not reported' }, 'attempt ended');
       if (outcome) await this.#report(claim, outcome, lease.signal);
     } catch (error) {
@@ -80,7 +88,17 @@ export class JobRunner {
     }
   }
 
-  async #run(claim: WireClaim, lease: Lease, log: Logger): Promise<Outcome | null> {
+  async #run({
+    claim,
+    claimedAtMillis,
+    lease,
+    log,
+  }: {
+    claim: WireClaim;
+    claimedAtMillis: number;
+    lease: Lease;
+    log: Logger;
+  }): Promise<Outcome | null> {
     const progress = new ProgressReports(this.parts.messaging, { jobId: claim.jobId, fence: claim.fence });
     let destination: Destination;
     try {
@@ -90,7 +108,8 @@ export class JobRunner {
         http: {
           spool: this.parts.spool.uploads,
           bearer: claim.bearer,
-          limits: this.parts.httpLimits,
+          limits: this.parts.http.limits,
+          ...(claim.isAfterSilence ? { notBeforeMillis: claimedAtMillis + this.parts.http.silenceMillis } : {}),
         },
       });
     } catch (error) {
@@ -114,6 +133,7 @@ export class JobRunner {
       ...context,
       index: this.#index,
       parallelism: this.parts.parallelism,
+      readBack: context.destination.isRemote ? this.parts.http.readBack : 'ALL',
       signal,
       clock: systemClock,
       startedMillis: systemClock.monotonicMillis(),

@@ -26,7 +26,8 @@ async function run(context: AttemptContext): Promise<Outcome | 'SWITCHING'> {
 function outcomeOf({ signal, progress, log, facts }: AttemptContext, error: unknown): Outcome | null {
   if (signal.reason instanceof LeaseLost) return null;
   if (signal.reason instanceof ShuttingDown) return { state: 'HANDED_BACK' };
-  if (signal.reason instanceof AttemptCancelled) return { state: 'CANCELLED' };
+  const touched = facts.destinationTouched ? { destinationTouched: true } : {};
+  if (signal.reason instanceof AttemptCancelled) return { state: 'CANCELLED', ...touched };
   const failure = asTidemarkError(error);
   log.warn({ err: error, code: failure.code, phase: progress.phase }, 'the attempt failed');
   return {
@@ -36,7 +37,7 @@ function outcomeOf({ signal, progress, log, facts }: AttemptContext, error: unkn
       message: failure.message,
       phase: progress.phase,
       retriable: errorFacts(failure.code).retriable,
-      ...(facts.destinationTouched ? { destinationTouched: true } : {}),
+      ...touched,
       ...(failure.details ? { details: { ...failure.details } } : {}),
     },
   };

@@ -1,4 +1,3 @@
-import type { OpenedArchive } from '@tidemark/archive';
 import type { BackupResult, Outcome } from '@tidemark/contracts';
 import type { ArchiveDraft, SealedArchive } from '@tidemark/destinations';
 import { secondsSince } from '@tidemark/platform';
@@ -9,7 +8,7 @@ import { SnapshotClient } from '../clients/snapshot-client.js';
 import { deliver } from './deliver.js';
 import { pack } from './pack.js';
 import { upload } from './upload.js';
-import { verify } from './verify.js';
+import { verify, type Verification } from './verify.js';
 
 /**
  * Runs a backup from the snapshot to the named archive; one that an earlier attempt had begun to upload is gone on with.
@@ -21,18 +20,18 @@ export async function runBackup(context: AttemptContext): Promise<Outcome> {
   let delivering = false;
   try {
     await upload(context, draft);
-    const manifest = await verify(context, draft);
+    const verified = await verify(context, draft);
     const sealed = await draft.seal();
-    const result = resultOf(context, sealed, manifest);
+    const result = resultOf(context, sealed, verified);
     delivering = true;
     await deliver(context, { sealed, result });
     return { state: 'SUCCEEDED', result };
   } catch (error) {
-    context.facts.destinationTouched = draft.destinationTouched;
     const isGoneOnWith = delivering
       ? !(signal.reason instanceof AttemptCancelled)
-      : draft.destinationTouched && !isLastAttempt(signal, error);
+      : draft.isUnderWay && !isLastAttempt(signal, error);
     if (!isGoneOnWith) await draft.discard().catch(() => undefined);
+    context.facts.destinationTouched = draft.destinationTouched;
     throw error;
   }
 }
@@ -59,8 +58,9 @@ async function exported(context: AttemptContext): Promise<ArchiveDraft> {
 function resultOf(
   context: AttemptContext,
   { bytes, sha256 }: SealedArchive,
-  { totals, history, snapshot, parts }: OpenedArchive['manifest'],
+  { manifest, verified }: Verification,
 ): BackupResult {
+  const { totals, history, snapshot, parts } = manifest;
   return {
     archive: { bytes, sha256, parts: parts.length },
     documents: totals.documents,
@@ -68,7 +68,7 @@ function resultOf(
     earliestUpdateTimeMicros: history.earliestUpdateTimeMicros,
     latestUpdateTimeMicros: history.latestUpdateTimeMicros,
     closedTimeMicros: snapshot.closedTimeMicros,
-    verified: 'EVERY_PART',
+    verified,
     seconds: secondsSince(context.clock, context.startedMillis),
   };
 }

@@ -1,19 +1,42 @@
 import { openArchive, type OpenedArchive } from '@tidemark/archive';
+import type { Verified } from '@tidemark/contracts';
 import type { ArchiveDraft } from '@tidemark/destinations';
 
 import type { AttemptContext } from '../attempt/attempt-context.js';
 
-/** Reads the whole archive back from where it lies, before it counts as made; resolves with what it says of itself. */
-export async function verify(context: AttemptContext, draft: ArchiveDraft): Promise<OpenedArchive['manifest']> {
-  const { progress, signal } = context;
+export interface Verification {
+  /** What the archive says of itself. */
+  readonly manifest: OpenedArchive['manifest'];
+  readonly verified: Verified;
+}
+
+/** Parts that a sample has at the most; one of this many or fewer is read whole. */
+const SAMPLE_PARTS = 8;
+
+/** Reads the archive back from where it lies, all of it or as much as the settings say, before it counts as made. */
+export async function verify(context: AttemptContext, draft: ArchiveDraft): Promise<Verification> {
+  const { progress, signal, readBack } = context;
   progress.begin('VERIFYING');
   const source = await draft.open(signal);
   try {
     const archive = await openArchive(source, { signal });
-    progress.begin('VERIFYING', { versions: archive.manifest.totals.versions, bytes: archive.bytes });
-    await archive.verify({ depth: 'BYTES', signal, onPart: (part) => progress.add(part.rows, part.bytes) });
-    return archive.manifest;
+    const { manifest } = archive;
+    const places = readBack === 'SAMPLE' ? samplePlaces(manifest.parts.length) : [...manifest.parts.keys()];
+    const parts = places.map((place) => manifest.parts[place]);
+    progress.begin('VERIFYING', {
+      versions: parts.reduce((rows, part) => rows + (part?.rows ?? 0), 0),
+      bytes: parts.reduce((bytes, part) => bytes + (part?.bytes ?? 0), 0),
+    });
+    await archive.verify({ depth: 'BYTES', places, signal, onPart: (part) => progress.add(part.rows, part.bytes) });
+    return { manifest, verified: places.length === manifest.parts.length ? 'EVERY_PART' : 'SAMPLE' };
   } finally {
     await source.close();
   }
+}
+
+/** The first part, the last one, and others between them by chance; in their order. */
+export function samplePlaces(count: number, random: () => number = Math.random): number[] {
+  const chosen = new Set(count <= SAMPLE_PARTS ? Array.from({ length: count }, (_, place) => place) : [0, count - 1]);
+  while (chosen.size < Math.min(count, SAMPLE_PARTS)) chosen.add(Math.floor(random() * count));
+  return [...chosen].sort((a, b) => a - b);
 }

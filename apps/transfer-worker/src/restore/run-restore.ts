@@ -5,6 +5,7 @@ import type { AttemptContext } from '../attempt/attempt-context.js';
 import { isLastAttempt } from '../attempt/attempt-ends.js';
 import type { StagingClient } from '../clients/staging-client.js';
 import { build } from './build.js';
+import { openDestination } from './open-destination.js';
 import { openStaging, pushParts } from './push-parts.js';
 
 type Built = Extract<BuildStatus, { state: 'DONE' }>;
@@ -14,9 +15,8 @@ type Built = Extract<BuildStatus, { state: 'DONE' }>;
  * kept for the next attempt, unless there will be none.
  */
 export async function runRestore(context: AttemptContext): Promise<'SWITCHING'> {
-  const { destination, progress, signal } = context;
-  progress.begin('OPENING');
-  const source = await destination.open(signal);
+  const { progress, signal } = context;
+  const source = await openDestination(context);
   try {
     const archive = await openArchive(source, { signal });
     const plan = partsFor(archive.manifest, boundaryOf(context));

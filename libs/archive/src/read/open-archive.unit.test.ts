@@ -91,6 +91,13 @@ describe('openArchive', () => {
     expect(() => archive.streamPart(1)).toThrow(RangeError);
   });
 
+  test('verifies the parts that are asked for, and no others', async () => {
+    const archive = await openArchive(memorySource(await archiveOf([row()], [row()], [row()])));
+    const seen: number[] = [];
+    await archive.verify({ depth: 'BYTES', places: [0, 2], onPart: (_part, index) => seen.push(index) });
+    expect(seen).toEqual([0, 2]);
+  });
+
   test('tells how far verifying is', async () => {
     const archive = await openArchive(memorySource(await archiveOf([row()], [row()])));
     for (const depth of ['BYTES', 'ROWS'] as const) {

@@ -46,6 +46,8 @@ const claimedSchema = z.object({
   attempt: count,
   fence,
   leaseSeconds: z.number().positive(),
+  /** The attempt before this one was not heard of for a whole lease: what it had on its way may still arrive. */
+  isAfterSilence: z.boolean(),
   request: managementRequestSchema,
   /** Set when an earlier attempt got as far as FINISHING: finish this, do not start over. */
   effect: effectSchema.nullable(),

@@ -67,7 +67,7 @@ export function backupContract(makePlace: () => Promise<PlaceUnderTest>): void {
       expectBytes(await place.content(), OLD);
       const sealed = await draft.seal();
       expectBytes(await place.content(), OLD);
-      expect(draft.destinationTouched).toBe(false);
+      expect([draft.destinationTouched, draft.isUnderWay]).toEqual([false, false]);
       await draft.transfer(go);
       expectBytes(await place.content(), place.isOverwritten ? NEW : OLD);
       expect(draft.destinationTouched).toBe(place.isOverwritten);

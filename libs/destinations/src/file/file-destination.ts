@@ -31,6 +31,7 @@ const MODE = 0o600;
 /** An archive in a folder: written under the name of a temp beside it, and given its own name in one step. */
 export class FileDestination implements Destination {
   readonly display: string;
+  readonly isRemote = false;
   readonly #writing: Doing;
   readonly #name: string;
   readonly #folders: readonly string[];

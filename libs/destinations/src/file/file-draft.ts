@@ -18,6 +18,7 @@ export interface DraftPlace {
 export class FileDraft implements ArchiveDraft {
   /** The old archive stays as it is until the new one takes its name in one step. */
   readonly destinationTouched = false;
+  readonly isUnderWay = false;
   #seal: Promise<SealedArchive> | undefined;
 
   constructor(

@@ -2,6 +2,7 @@ import { abortReason } from '@tidemark/platform';
 
 import type { ArchiveSource, OnBytes } from '../destination.js';
 import { DestinationRefusedError } from '../errors.js';
+import type { HttpAnswer } from './answer.js';
 import { contentRange } from './content-range.js';
 import { FailedRequest } from './failures.js';
 import type { HttpClient } from './http-client.js';
@@ -20,7 +21,9 @@ export interface UploadParts {
 }
 
 /** Tells servers that know it which chunks are of one archive: the same for every attempt that sends these bytes. */
-const UPLOAD_ID = 'X-Tidemark-Upload';
+export const UPLOAD_ID = 'X-Tidemark-Upload';
+/** By it such a server tells which bytes have come; what lay there stays until they are all there. */
+const COVERED = 'x-tidemark-covered';
 /** What servers answer that want every chunk behind the one before it. */
 const OUT_OF_ORDER = new Set([409, 412, 416, 425]);
 /** What servers answer that know no PUT of a range. */
@@ -106,20 +109,36 @@ export class ChunkedUpload {
     headers: Record<string, string>,
     signal: AbortSignal,
   ): Promise<void> {
-    const { client, limits, source, onTouched } = this.parts;
+    const { client, limits, source, record, onTouched } = this.parts;
     const body = { bytes: end - start, stream: (until: AbortSignal) => source.stream(start, end - start, until) };
     const once = async (): Promise<void> => {
       try {
         const answer = await client.send({ method: 'PUT', headers, body }, signal);
         if (!answer.isSuccess) throw answer.failure();
-        onTouched();
+        if (this.#isHeldBack(answer)) await record.heldBack();
+        else onTouched();
         await answer.discard();
       } catch (error) {
-        if (!(error instanceof FailedRequest) || error.facts.mayHaveArrived) onTouched();
+        const mayHaveArrived = !(error instanceof FailedRequest) || error.facts.mayHaveArrived;
+        if (mayHaveArrived && !this.#mustBeHeldBack()) onTouched();
         throw error;
       }
     };
     await withRetries(limits.retries, once, signal);
+  }
+
+  /** Whether the server says that bytes are missing still, and so that it shows nothing yet of those that have come. */
+  #isHeldBack(answer: HttpAnswer): boolean {
+    const { bytes } = this.parts.record.upload;
+    const covered = answer.header(COVERED);
+    return covered !== undefined && covered !== `bytes 0-${bytes - 1}/${bytes}`;
+  }
+
+  /** Whether chunks are missing that nobody can have sent: those without an acknowledgement are on their way, or were. */
+  #mustBeHeldBack(): boolean {
+    const { record, limits } = this.parts;
+    const underWay = record.isContinued ? 2 * limits.inFlight : limits.inFlight;
+    return record.isHeldBack && record.pending().length > underWay;
   }
 }
 

@@ -12,7 +12,7 @@ import type { Patience } from './http-limits.js';
 import { Waiting } from './waiting.js';
 
 export interface HttpRequest {
-  readonly method: 'GET' | 'PUT';
+  readonly method: 'GET' | 'PUT' | 'DELETE';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: { readonly bytes: number; stream(signal: AbortSignal): Readable };
 }
@@ -55,7 +55,7 @@ export class HttpClient {
   /** The answer, whatever its status, with its body unread. Throws FailedRequest, or the signal's reason. */
   async send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     signal.throwIfAborted();
-    const target: Target = { display: this.display, doing: request.method === 'PUT' ? 'WRITING' : 'READING' };
+    const target: Target = { display: this.display, doing: request.method === 'GET' ? 'READING' : 'WRITING' };
     const waiting = new Waiting(this.patience);
     const either = anySignal(signal, waiting.signal);
     const body = request.body && new SentBody(request.body.stream(either), waiting);

@@ -1,6 +1,6 @@
 import type { LookupFunction } from 'node:net';
 
-import type { ArchiveDraft, ArchiveSource, AttemptId, Destination, SealedArchive } from '../destination.js';
+import type { ArchiveDraft, ArchiveSource, AttemptId, Destination, OnCopied, SealedArchive } from '../destination.js';
 import { ArchiveNotFoundError, DeliveryLostError } from '../errors.js';
 import { sha256Of } from '../file/file-source.js';
 import { fenceOfTemp } from '../temp-name.js';
@@ -8,8 +8,8 @@ import { HttpClient } from './http-client.js';
 import { HttpDraft } from './http-draft.js';
 import { limitsWith, type GivenLimits, type HttpLimits } from './http-limits.js';
 import { HttpSpool, type SpooledDraft } from './http-spool.js';
-import { isSame, strongEtag, type Identity } from './identity.js';
-import { openSource, type OpenedSource } from './open-source.js';
+import { isSame, type Identity } from './identity.js';
+import { lookAt, openSource, type OpeningParts } from './open-source.js';
 
 export interface HttpPlace {
   readonly url: URL;
@@ -21,6 +21,11 @@ export interface HttpPlace {
   /** Finds, and judges, the addresses of the host. */
   readonly lookup?: LookupFunction;
   readonly limits?: GivenLimits;
+  /**
+   * Before that moment, on the monotonic clock, no new archive is sent: what an earlier attempt had on its way may
+   * arrive until then. An archive that is gone on with does not wait: it has the same bytes.
+   */
+  readonly notBeforeMillis?: number;
 }
 
 /**
@@ -29,6 +34,7 @@ export interface HttpPlace {
  */
 export class HttpDestination implements Destination {
   readonly display: string;
+  readonly isRemote = true;
   readonly #client: HttpClient;
   readonly #limits: HttpLimits;
   readonly #files: HttpSpool;
@@ -42,61 +48,58 @@ export class HttpDestination implements Destination {
   }
 
   async draft(attempt: AttemptId, signal: AbortSignal): Promise<ArchiveDraft> {
-    return this.#draftOf(await this.#files.draft(attempt, signal), false);
+    return this.#draftOf(await this.#files.draft(attempt, signal));
   }
 
   async takeUp(attempt: AttemptId, signal: AbortSignal): Promise<ArchiveDraft | undefined> {
-    const spooled = await this.#files.takeUp(attempt, signal);
-    return spooled && this.#draftOf(spooled, true);
+    const taken = await this.#files.takeUp(attempt, signal);
+    return taken && this.#draftOf(taken, taken);
   }
 
-  /** What lies there is compared by its sum, unless this object sent it and it still has the strong ETag of then. */
+  /** What lies there is compared by its sum, unless this object sent it and it has the length, ETag and time of then. */
   async finish(sealed: SealedArchive, attempt: AttemptId, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     const fence = fenceOfTemp(sealed.temp, this.#files.name, attempt.jobId);
     if (fence === undefined || fence > attempt.fence) {
       throw new DeliveryLostError(this.display, 'it is not of this attempt or one before it');
     }
-    const opened = await this.#opened(signal).catch((error: unknown) => {
+    const isThere = await this.#isThere(sealed, signal).catch((error: unknown) => {
       throw error instanceof ArchiveNotFoundError ? new DeliveryLostError(this.display, 'nothing lies there') : error;
     });
-    try {
-      if (!(await this.#isThere(opened, sealed, signal))) {
-        throw new DeliveryLostError(this.display, 'the destination holds something else');
-      }
-    } finally {
-      await opened.source.close();
-    }
+    if (!isThere) throw new DeliveryLostError(this.display, 'the destination holds something else');
     await this.#files.remove(sealed.temp);
   }
 
-  async open(signal: AbortSignal): Promise<ArchiveSource> {
-    return (await this.#opened(signal)).source;
+  async open(signal: AbortSignal, onCopied?: OnCopied): Promise<ArchiveSource> {
+    return (await openSource({ ...this.#opening, onCopied }, signal)).source;
   }
 
   async sweep(attempt: AttemptId, signal: AbortSignal): Promise<void> {
     await this.#files.sweep(attempt, signal);
   }
 
-  #opened(signal: AbortSignal): Promise<OpenedSource> {
-    return openSource({ client: this.#client, limits: this.#limits, spool: this.place.spool }, signal);
+  get #opening(): OpeningParts {
+    return { client: this.#client, limits: this.#limits, spool: this.place.spool };
   }
 
-  async #isThere({ source, identity }: OpenedSource, sealed: SealedArchive, signal: AbortSignal): Promise<boolean> {
-    if (source.size !== sealed.bytes) return false;
+  async #isThere(sealed: SealedArchive, signal: AbortSignal): Promise<boolean> {
     const sent = this.#sentHere.get(`${sealed.temp} ${sealed.sha256}`);
-    if (sent && strongEtag(sent) !== undefined && isSame(sent, identity)) return true;
-    return (await sha256Of(source, signal)) === sealed.sha256;
+    if (sent && isSame(sent, await lookAt(this.#opening, signal))) return true;
+    const { source } = await openSource(this.#opening, signal);
+    try {
+      return source.size === sealed.bytes && (await sha256Of(source, signal)) === sealed.sha256;
+    } finally {
+      await source.close();
+    }
   }
 
-  #draftOf(spooled: SpooledDraft, isTakenUp: boolean): ArchiveDraft {
+  #draftOf(spooled: SpooledDraft, takenUp?: { readonly isHeldBack: boolean }): ArchiveDraft {
     return new HttpDraft({
-      client: this.#client,
-      limits: this.#limits,
-      spool: this.place.spool,
+      ...this.#opening,
       files: this.#files,
       spooled,
-      isTakenUp,
+      takenUp,
+      notBeforeMillis: takenUp ? 0 : (this.place.notBeforeMillis ?? 0),
       onSent: ({ temp, sha256 }, identity) => this.#sentHere.set(`${temp} ${sha256}`, identity),
     });
   }

@@ -1,40 +1,52 @@
 import type { Writable } from 'node:stream';
 
 import { TidemarkError } from '@tidemark/contracts';
+import { sleep, systemClock } from '@tidemark/platform';
 
 import type { ArchiveDraft, ArchiveSource, OnBytes, SealedArchive } from '../destination.js';
 import { ArchiveNotFoundError, DeliveryLostError, DestinationIgnoresRangesError } from '../errors.js';
-import { ChunkedUpload } from './chunked-upload.js';
+import { ChunkedUpload, UPLOAD_ID } from './chunked-upload.js';
 import { ComparedSource } from './compared-source.js';
 import type { HttpSpool, SpooledDraft } from './http-spool.js';
 import type { Identity } from './identity.js';
-import { openSource, type OpenedSource, type OpeningParts } from './open-source.js';
+import { lookAt, openSource, type OpeningParts } from './open-source.js';
 import { coded } from './retry-rule.js';
-import { UploadRecord } from './upload-record.js';
+import { readRecord, UploadRecord } from './upload-record.js';
 
 export interface HttpDraftParts extends OpeningParts {
   readonly files: HttpSpool;
   readonly spooled: SpooledDraft;
-  /** Whether an earlier attempt may have sent some of it. */
-  readonly isTakenUp: boolean;
+  /** What an earlier attempt may have sent of it; undefined where it is a new one. */
+  readonly takenUp?: { readonly isHeldBack: boolean } | undefined;
+  /** Before that moment, on the monotonic clock, no new archive is sent. */
+  readonly notBeforeMillis: number;
   /** Told what lies at the destination when all of it has been sent. */
   readonly onSent: (archive: SealedArchive, identity: Identity) => void;
 }
+
+/** For taking back what a destination has of an archive that is given up: who waits for that has cancelled. */
+const TAKE_BACK_MILLIS = 1_500;
 
 /** Written into the spool, and sent from there. */
 export class HttpDraft implements ArchiveDraft {
   readonly temp: string;
   readonly output: Writable;
   #touched: boolean;
+  #isUnderWay: boolean;
 
   constructor(private readonly parts: HttpDraftParts) {
     this.temp = parts.spooled.temp;
     this.output = parts.spooled.output;
-    this.#touched = parts.isTakenUp;
+    this.#isUnderWay = parts.takenUp !== undefined;
+    this.#touched = parts.takenUp?.isHeldBack === false;
   }
 
   get destinationTouched(): boolean {
     return this.#touched;
+  }
+
+  get isUnderWay(): boolean {
+    return this.#isUnderWay || this.#touched;
   }
 
   seal(): Promise<SealedArchive> {
@@ -42,14 +54,18 @@ export class HttpDraft implements ArchiveDraft {
   }
 
   async discard(): Promise<void> {
-    await this.parts.spooled.discard();
-    await this.parts.files.remove(this.temp);
+    const { files, spooled } = this.parts;
+    const record = await readRecord(files.recordOf(this.temp));
+    await spooled.discard();
+    await files.remove(this.temp);
+    if (record?.isHeldBack) await this.#takeBack(record.upload.sha256);
   }
 
   /** Throws DESTINATION_IGNORES_RANGES when what lies there afterwards has not the length of what was sent. */
   async transfer(signal: AbortSignal, onBytes: OnBytes = () => undefined): Promise<void> {
     signal.throwIfAborted();
     const sealed = await this.seal();
+    await sleep(Math.max(0, this.parts.notBeforeMillis - systemClock.monotonicMillis()), signal);
     const source = await this.parts.spooled.open(signal);
     try {
       await this.#withRecord(sealed, async (record) => {
@@ -63,19 +79,22 @@ export class HttpDraft implements ArchiveDraft {
     } finally {
       await source.close();
     }
-    const { identity } = await this.#close(this.#sent(sealed, signal));
-    this.parts.onSent(sealed, identity);
+    this.parts.onSent(sealed, await this.#arrived(sealed, signal));
   }
 
   /** Every byte that is read is compared with what was sent; one that differs is DESTINATION_IGNORES_RANGES. */
   async open(signal: AbortSignal): Promise<ArchiveSource> {
     signal.throwIfAborted();
     const sealed = await this.seal();
-    const there = await this.#sent(sealed, signal);
+    const there = await openSource(this.parts, signal).catch(throwLost(this.parts.client.display));
     const sent = await this.parts.spooled.open(signal).catch(async (error: unknown) => {
       await there.source.close();
       throw error;
     });
+    if (there.source.size !== sealed.bytes) {
+      for (const source of [there.source, sent]) await source.close();
+      throw otherLength(this.parts.client.display, sealed, there.source.size);
+    }
     return new ComparedSource(there.source, sent, {
       display: this.parts.client.display,
       onDifference: () => this.#withRecord(sealed, (record) => record.forget()),
@@ -92,26 +111,24 @@ export class HttpDraft implements ArchiveDraft {
       this.#touched = true;
     };
     const upload = new ChunkedUpload({ client, limits, source, record, onBytes, onTouched });
-    await coded(upload.run(signal));
+    try {
+      await coded(upload.run(signal));
+    } finally {
+      if (record.acknowledgedCount > 0) this.#isUnderWay = true;
+    }
   }
 
-  /** What lies at the destination, if it has the length of what was sent there. */
-  async #sent(sealed: SealedArchive, signal: AbortSignal): Promise<OpenedSource> {
+  /** By what the archive at the destination is known again, if it has the length of what was sent there. */
+  async #arrived(sealed: SealedArchive, signal: AbortSignal): Promise<Identity> {
     const { display } = this.parts.client;
-    const opened = await openSource(this.parts, signal).catch((error: unknown) => {
-      throw error instanceof ArchiveNotFoundError
-        ? new DeliveryLostError(display, 'the destination took every byte, and nothing lies there')
-        : error;
-    });
-    if (opened.source.size === sealed.bytes) return opened;
-    await opened.source.close();
-    const reason = `of ${sealed.bytes} bytes that were sent, ${opened.source.size} lie there`;
-    throw new DestinationIgnoresRangesError(display, reason, { sent: sealed.bytes, there: opened.source.size });
+    const identity = await lookAt(this.parts, signal).catch(throwLost(display));
+    if (identity.size !== sealed.bytes) throw otherLength(display, sealed, identity.size);
+    return identity;
   }
 
   async #hasLength(sealed: SealedArchive, signal: AbortSignal): Promise<boolean> {
     try {
-      await this.#close(this.#sent(sealed, signal));
+      await this.#arrived(sealed, signal);
       return true;
     } catch (error) {
       const differs = ['DESTINATION_IGNORES_RANGES', 'DELIVERY_LOST'];
@@ -120,10 +137,17 @@ export class HttpDraft implements ArchiveDraft {
     }
   }
 
-  async #close(opening: Promise<OpenedSource>): Promise<OpenedSource> {
-    const opened = await opening;
-    await opened.source.close();
-    return opened;
+  /** Of a destination that holds uploads back: one that is gone with its old archive as it was, then. */
+  async #takeBack(sha256: string): Promise<void> {
+    const { client } = this.parts;
+    const request = { method: 'DELETE', headers: { [UPLOAD_ID]: sha256 } } as const;
+    try {
+      const answer = await client.send(request, AbortSignal.timeout(TAKE_BACK_MILLIS));
+      if (answer.isSuccess) this.#touched = false;
+      answer.destroy();
+    } catch {
+      // The destination removes what nobody goes on with by itself.
+    }
   }
 
   async #withRecord(sealed: SealedArchive, work: (record: UploadRecord) => Promise<void>): Promise<void> {
@@ -144,4 +168,18 @@ function pendingBytes(record: UploadRecord): number {
     const { start, end } = record.rangeOf(chunk);
     return sum + end - start;
   }, 0);
+}
+
+/** Every byte was acknowledged before. */
+function throwLost(display: string): (error: unknown) => never {
+  return (error) => {
+    throw error instanceof ArchiveNotFoundError
+      ? new DeliveryLostError(display, 'the destination took every byte, and nothing lies there')
+      : error;
+  };
+}
+
+function otherLength(display: string, { bytes }: SealedArchive, there: number): DestinationIgnoresRangesError {
+  const reason = `of ${bytes} bytes that were sent, ${there} lie there`;
+  return new DestinationIgnoresRangesError(display, reason, { sent: bytes, there });
 }

@@ -45,7 +45,7 @@ export class HttpSpool {
   }
 
   /** Gives what an earlier attempt had begun to send the name of this one, and looks whether it is whole. */
-  async takeUp(attempt: AttemptId, signal: AbortSignal): Promise<SpooledDraft | undefined> {
+  async takeUp(attempt: AttemptId, signal: AbortSignal): Promise<TakenUp | undefined> {
     signal.throwIfAborted();
     const earlier = await this.#sentBefore(attempt);
     if (earlier === undefined) return undefined;
@@ -57,7 +57,7 @@ export class HttpSpool {
     const record = await readRecord(this.recordOf(temp));
     if (taken === undefined || record === undefined) return undefined;
     const { bytes, sha256 } = record.upload;
-    const draft = new TakenUp({ temp, bytes, sha256 }, this);
+    const draft = new TakenUp({ temp, bytes, sha256 }, { spool: this, isHeldBack: record.isHeldBack });
     const source = await draft.open(signal);
     try {
       if (source.size === bytes && (await sha256Of(source, signal)) === sha256) return draft;
@@ -115,14 +115,17 @@ export class HttpSpool {
 
 class TakenUp implements SpooledDraft {
   readonly temp: string;
+  /** Whether its destination is known to keep what lay there until the last byte has come. */
+  readonly isHeldBack: boolean;
   /** Everything is written already. */
   readonly output = new Writable().destroy();
 
   constructor(
     private readonly archive: SealedArchive,
-    private readonly spool: HttpSpool,
+    private readonly at: { readonly spool: HttpSpool; readonly isHeldBack: boolean },
   ) {
     this.temp = archive.temp;
+    this.isHeldBack = at.isHeldBack;
   }
 
   seal(): Promise<SealedArchive> {
@@ -131,10 +134,10 @@ class TakenUp implements SpooledDraft {
 
   async open(signal: AbortSignal): Promise<ArchiveSource> {
     signal.throwIfAborted();
-    return this.spool.openTemp(this.temp);
+    return this.at.spool.openTemp(this.temp);
   }
 
   async discard(): Promise<void> {
-    await this.spool.remove(this.temp);
+    await this.at.spool.remove(this.temp);
   }
 }

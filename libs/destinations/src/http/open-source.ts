@@ -1,14 +1,15 @@
-import type { ArchiveSource } from '../destination.js';
+import type { ArchiveSource, OnCopied } from '../destination.js';
 import { parseUnsatisfiedRange, type ContentRange } from './content-range.js';
 import type { HttpAnswer } from './answer.js';
 import type { HttpClient } from './http-client.js';
 import type { HttpLimits } from './http-limits.js';
 import { HttpSource } from './http-source.js';
 import { identityOf, type Identity } from './identity.js';
-import { endsOf, judgeAnswer, rangedGet, wrongAnswer } from './ranged-get.js';
+import { endsOf, judgeAnswer, rangedGet, wrongAnswer, type RangeEnds } from './ranged-get.js';
 import { coded, withRetries } from './retry-rule.js';
 import { copyWhole } from './whole-copy.js';
 
+/** An archive opened for reading, and by what it is known again. */
 export interface OpenedSource {
   readonly source: ArchiveSource;
   readonly identity: Identity;
@@ -19,32 +20,56 @@ export interface OpeningParts {
   readonly limits: HttpLimits;
   /** Folder for the copy of an archive that its server cannot send in ranges. */
   readonly spool: string;
+  readonly onCopied?: OnCopied | undefined;
 }
 
-/** Opens what lies at the URL by asking for its first two bytes: their answer tells size, dialect and identity. */
+/** What the first two bytes tell of what lies at a URL: whether it comes in ranges, of which dialect. */
+type Found =
+  | { readonly how: 'IN_RANGES'; readonly identity: Identity; readonly ends: RangeEnds }
+  | { readonly how: 'WHOLE'; readonly answer: HttpAnswer };
+
+/** Opens what lies at the URL for reading in place; a copy is made where its server knows no ranges. */
 export async function openSource(parts: OpeningParts, signal: AbortSignal): Promise<OpenedSource> {
-  return coded(withRetries(parts.limits.retries, () => openOnce(parts, signal), signal));
+  const { client, limits, spool, onCopied } = parts;
+  const openOnce = async (): Promise<OpenedSource> => {
+    const found = await find(client, signal);
+    if (found.how === 'IN_RANGES') return { source: new HttpSource(client, found, limits), identity: found.identity };
+    const { copyBytes } = limits;
+    const source = await copyWhole(found.answer, { spool, display: client.display, copyBytes, onCopied });
+    return { source, identity: identityOf(found.answer, source.size) };
+  };
+  return coded(withRetries(limits.retries, openOnce, signal));
 }
 
-async function openOnce(parts: OpeningParts, signal: AbortSignal): Promise<OpenedSource> {
-  const { client, limits } = parts;
+/** By what the archive at the URL is known again; its bytes are not read, unless nothing else tells how many they are. */
+export async function lookAt({ client, limits }: OpeningParts, signal: AbortSignal): Promise<Identity> {
+  const lookOnce = async (): Promise<Identity> => {
+    const found = await find(client, signal);
+    if (found.how === 'IN_RANGES') return found.identity;
+    const { answer } = found;
+    let { length } = answer;
+    if (length === undefined) {
+      length = 0;
+      for await (const chunk of answer.chunks()) length += chunk.length;
+    }
+    answer.destroy();
+    return identityOf(answer, length);
+  };
+  return coded(withRetries(limits.retries, lookOnce, signal));
+}
+
+async function find(client: HttpClient, signal: AbortSignal): Promise<Found> {
   const answer = await rangedGet(client, { start: 0, until: 2, ends: 'INCLUSIVE' }, signal);
   const nothing = answer.status === 416 ? parseUnsatisfiedRange(answer.header('content-range')) === 0 : false;
   if (nothing) {
     await answer.discard();
-    return inRanges(parts, identityOf(answer, 0), 'INCLUSIVE');
+    return { how: 'IN_RANGES', identity: identityOf(answer, 0), ends: 'INCLUSIVE' };
   }
   const range = judgeAnswer(answer, client.display);
-  if (range === 'WHOLE') {
-    const { copyBytes } = limits;
-    const source = await copyWhole(answer, { spool: parts.spool, display: client.display, copyBytes });
-    return { source, identity: identityOf(answer, source.size) };
-  }
-  return openRanged(parts, answer, range);
+  return range === 'WHOLE' ? { how: 'WHOLE', answer } : await inRanges(client, answer, range);
 }
 
-async function openRanged(parts: OpeningParts, answer: HttpAnswer, range: ContentRange): Promise<OpenedSource> {
-  const { display } = parts.client;
+async function inRanges({ display }: HttpClient, answer: HttpAnswer, range: ContentRange): Promise<Found> {
   if (range.start !== 0) throw wrongAnswer(answer, display, 'it sent another range than it was asked for');
   if (range.total === undefined) throw wrongAnswer(answer, display, 'it does not tell how large the archive is');
   let came = 0;
@@ -52,9 +77,9 @@ async function openRanged(parts: OpeningParts, answer: HttpAnswer, range: Conten
     came += chunk.length;
     if (came > 2) break;
   }
-  return inRanges(parts, identityOf(answer, range.total), endsOf(range, came) ?? 'INCLUSIVE');
-}
-
-function inRanges({ client, limits }: OpeningParts, identity: Identity, ends: 'INCLUSIVE' | 'EXCLUSIVE'): OpenedSource {
-  return { source: new HttpSource(client, { identity, ends }, limits), identity };
+  return {
+    how: 'IN_RANGES',
+    identity: identityOf(answer, range.total),
+    ends: endsOf(range, came) ?? 'INCLUSIVE',
+  };
 }

@@ -191,7 +191,16 @@ describe('an archive on another server', () => {
       response.write(ARCHIVE.subarray(0, 500_000), () => response.destroy());
       return true;
     });
-    expectBytes(await readAll(await http.destination().open(go)), ARCHIVE);
+    const copied: number[] = [];
+    const source = await http.destination().open(go, (bytes, total) => {
+      expect(total).toBe(ARCHIVE.length);
+      copied.push(bytes);
+    });
+    expectBytes(await readAll(source), ARCHIVE);
+    const begins = copied.flatMap((bytes, place) => (bytes === 0 ? [place] : []));
+    expect(begins).toHaveLength(2);
+    expect(copied.at(-1)).toBe(ARCHIVE.length);
+    expect(copied.slice(begins[1])).toEqual(copied.slice(begins[1]).sort((a, b) => a - b));
   });
 
   test.each([true, false])('without ranges and larger than is copied is refused; length told: %j', async (told) => {

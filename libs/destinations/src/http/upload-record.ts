@@ -5,11 +5,29 @@ import { unlessMissing } from '@tidemark/platform';
 
 import { withFileErrors } from '../file/errno.js';
 
+/** A line beside the numbers of chunks. */
+const HELD_BACK = 'held back';
+
 /** What is uploaded, and cut into which chunks. */
 export interface Upload {
   readonly sha256: string;
   readonly bytes: number;
   readonly chunkBytes: number;
+}
+
+/** What is written in a record. */
+interface Recorded {
+  readonly upload: Upload;
+  readonly chunks: Set<number>;
+  /** The destination keeps what lay there until the last byte has come. */
+  readonly isHeldBack: boolean;
+}
+
+interface RecordAt {
+  readonly display: string;
+  readonly chunks: Set<number>;
+  readonly isContinued: boolean;
+  isHeldBack: boolean;
 }
 
 /**
@@ -20,7 +38,7 @@ export class UploadRecord {
   private constructor(
     private readonly handle: FileHandle,
     readonly upload: Upload,
-    private readonly at: { readonly display: string; readonly chunks: Set<number>; readonly isContinued: boolean },
+    private readonly at: RecordAt,
   ) {}
 
   /** Continues the record at `path` where it is of the same bytes, by the chunks of that time; else begins one. */
@@ -29,13 +47,11 @@ export class UploadRecord {
       const found = await readRecord(path);
       if (found?.upload.sha256 === wanted.sha256 && found.upload.bytes === wanted.bytes) {
         const handle = await open(path, 'a');
-        return new UploadRecord(handle, found.upload, { display, chunks: found.chunks, isContinued: true });
+        const { chunks, isHeldBack } = found;
+        return new UploadRecord(handle, found.upload, { display, chunks, isHeldBack, isContinued: true });
       }
-      const record = new UploadRecord(await open(path, 'w', 0o600), wanted, {
-        display,
-        chunks: new Set(),
-        isContinued: false,
-      });
+      const none = { display, chunks: new Set<number>(), isHeldBack: false, isContinued: false };
+      const record = new UploadRecord(await open(path, 'w', 0o600), wanted, none);
       await record.#begin(path);
       return record;
     });
@@ -44,6 +60,15 @@ export class UploadRecord {
   /** Whether some of it may have been sent before. */
   get isContinued(): boolean {
     return this.at.isContinued;
+  }
+
+  /** Whether the destination is known to keep what lay there until the last byte has come. */
+  get isHeldBack(): boolean {
+    return this.at.isHeldBack;
+  }
+
+  get acknowledgedCount(): number {
+    return this.at.chunks.size;
   }
 
   get chunkCount(): number {
@@ -61,16 +86,21 @@ export class UploadRecord {
   }
 
   async acknowledged(chunk: number): Promise<void> {
-    await withFileErrors(this.at.display, 'SPOOLING', async () => {
-      await this.handle.appendFile(`${chunk}\n`);
-      await this.handle.datasync();
-    });
+    await this.#append(String(chunk));
     this.at.chunks.add(chunk);
   }
 
-  /** Nothing counts as acknowledged any more. */
+  /** The destination has said that it shows nothing of this upload before the last byte has come. */
+  async heldBack(): Promise<void> {
+    if (this.at.isHeldBack) return;
+    this.at.isHeldBack = true;
+    await this.#append(HELD_BACK);
+  }
+
+  /** Nothing counts as acknowledged any more, and nothing is known of the destination. */
   async forget(): Promise<void> {
     this.at.chunks.clear();
+    this.at.isHeldBack = false;
     await withFileErrors(this.at.display, 'SPOOLING', async () => {
       await this.handle.truncate(0);
       await this.#writeHead();
@@ -91,6 +121,13 @@ export class UploadRecord {
     }
   }
 
+  async #append(line: string): Promise<void> {
+    await withFileErrors(this.at.display, 'SPOOLING', async () => {
+      await this.handle.appendFile(`${line}\n`);
+      await this.handle.datasync();
+    });
+  }
+
   async #writeHead(): Promise<void> {
     await this.handle.appendFile(`${JSON.stringify(this.upload)}\n`);
     await this.handle.sync();
@@ -98,11 +135,12 @@ export class UploadRecord {
 }
 
 /** Undefined where there is none that can be used; what was being written when its process died does not count. */
-export async function readRecord(path: string): Promise<{ upload: Upload; chunks: Set<number> } | undefined> {
+export async function readRecord(path: string): Promise<Recorded | undefined> {
   const text = await unlessMissing(readFile(path, 'utf8'));
   const [head = '', ...lines] = (text ?? '').split('\n').slice(0, -1);
   const upload = parseHead(head);
-  return upload && { upload, chunks: new Set(lines.filter((line) => /^\d{1,15}$/.test(line)).map(Number)) };
+  const chunks = new Set(lines.filter((line) => /^\d{1,15}$/.test(line)).map(Number));
+  return upload && { upload, chunks, isHeldBack: lines.includes(HELD_BACK) };
 }
 
 function parseHead(head: string): Upload | undefined {

@@ -91,6 +91,20 @@ describe('an upload', () => {
     ]);
   });
 
+  test('to a server without ranges is read back once, and looked at by its headers otherwise', async () => {
+    const server = await http.serve(plain);
+    const small = ARCHIVE.subarray(0, 200_000);
+    const destination = http.destination();
+    const attempt = { jobId: randomUUID(), fence: 1 };
+    const draft = await destination.draft(attempt, go);
+    await write(draft, small);
+    await draft.transfer(go);
+    expectBytes(await readAll(await draft.open(go)), small);
+    await destination.finish(await draft.seal(), attempt, go);
+    expect(server.requests('GET')).toHaveLength(3);
+    expect(await http.spooled()).toEqual([]);
+  });
+
   test('to a server without ranges is refused where it takes several, and nothing was touched', async () => {
     const server = await http.serve(plain);
     server.content = OLD;

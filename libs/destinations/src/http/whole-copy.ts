@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 import { ensureFolder, writeAt } from '@tidemark/platform';
 
-import type { ArchiveSource } from '../destination.js';
+import type { ArchiveSource, OnCopied } from '../destination.js';
 import { DestinationIgnoresRangesError } from '../errors.js';
 import { withFileErrors } from '../file/errno.js';
 import { FileSource } from '../file/file-source.js';
@@ -16,6 +16,7 @@ export interface CopyPlace {
   readonly display: string;
   /** Larger archives are not copied. */
   readonly copyBytes: number;
+  readonly onCopied?: OnCopied | undefined;
 }
 
 /** The body of an answer as a file in the spool: one without a name, which goes with its handle. */
@@ -24,10 +25,12 @@ export async function copyWhole(answer: HttpAnswer, place: CopyPlace): Promise<A
   const handle = await withFileErrors(place.display, 'SPOOLING', () => createNameless(place.spool));
   try {
     let at = 0;
+    place.onCopied?.(at, answer.length);
     for await (const chunk of answer.chunks()) {
       if (at + chunk.length > place.copyBytes) throw tooLarge(answer, place);
       await withFileErrors(place.display, 'SPOOLING', () => writeAt(handle, chunk, at));
       at += chunk.length;
+      place.onCopied?.(at, answer.length);
     }
     return new FileSource({ handle, stats: await handle.stat({ bigint: true }) }, place.display);
   } catch (error) {

@@ -17,6 +17,7 @@ const NAME = 'archive.zip';
  */
 export class MemoryDestination implements Destination {
   readonly display = `memory:${NAME}`;
+  readonly isRemote = false;
 
   constructor(private readonly folder = new Map<string, Buffer>()) {}
 
@@ -79,6 +80,7 @@ class MemoryDraft implements ArchiveDraft {
   readonly temp: string;
   readonly output: Writable;
   readonly destinationTouched = false;
+  readonly isUnderWay = false;
   readonly #chunks: Buffer[] = [];
   #sealed: Promise<SealedArchive> | undefined;
 

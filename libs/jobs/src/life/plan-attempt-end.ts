@@ -10,7 +10,7 @@ import {
 
 import { nextState, type JobEvent } from './job-states.js';
 import { backOffAfter, isMendable, maxAttempts, type RetryRule } from './retry-rule.js';
-import type { JobChanges, SeenJob, StoredJob } from './stored-job.js';
+import { cancelledWarnings, isTouched, type JobChanges, type SeenJob, type StoredJob } from './stored-job.js';
 
 /** An error as it is reported; which attempt met it and whether it is retriable is not the reporter's to say. */
 export type ReportedError = Omit<JobError, 'attempt' | 'retriable'>;
@@ -19,7 +19,7 @@ export type ReportedError = Omit<JobError, 'attempt' | 'retriable'>;
 export type AttemptEnd =
   | { readonly state: 'SUCCEEDED'; readonly result: JobResult }
   | { readonly state: 'FAILED'; readonly error: ReportedError }
-  | { readonly state: 'CANCELLED' }
+  | { readonly state: 'CANCELLED'; readonly destinationTouched?: boolean | undefined }
   | { readonly state: 'HANDED_BACK' }
   | { readonly state: 'LEASE_LOST' };
 
@@ -28,11 +28,13 @@ export function planAttemptEnd(seen: SeenJob, end: AttemptEnd, rule: RetryRule):
   const { job } = seen;
   const next = nextState(job.state, eventOf(job, end, rule));
   if (next === undefined) return undefined;
+  const attempts = attemptsAfter(seen, end, next);
   return {
     state: next,
     fence: job.fence + 1,
     leaseUntilMicros: null,
-    attempts: attemptsAfter(seen, end, next),
+    attempts,
+    ...(next === 'CANCELLED' ? { warnings: cancelledWarnings({ warnings: job.warnings, attempts }) } : {}),
     ...(isTerminal(next) ? ended(seen, end, next) : pausing(seen, end, rule)),
     ...(next === 'QUEUED' ? { phase: null, progress: null } : {}),
   };
@@ -107,14 +109,21 @@ function endedAt({ job, nowMicros }: SeenJob, end: AttemptEnd): number {
 }
 
 function errorOf(job: StoredJob, end: AttemptEnd): JobError | null {
+  if (end.state === 'CANCELLED') return end.destinationTouched ? touchedByCancelled(job) : null;
   if (end.state !== 'FAILED') return null;
   return { ...end.error, attempt: job.attempt, retriable: errorFacts(end.error.code).retriable };
 }
 
+/** That an attempt was cancelled is no error of its own; what it has overwritten must be told all the same. */
+function touchedByCancelled({ attempt, phase }: StoredJob): JobError {
+  const message = 'the job was cancelled when bytes had been sent to its destination';
+  const { retriable } = errorFacts('CANCELLED');
+  return { code: 'CANCELLED', message, phase, attempt, retriable, destinationTouched: true };
+}
+
 /** What one attempt has overwritten at a destination, the next one that fails has not put back. */
 function withTouch(job: StoredJob, error: JobError): JobError {
-  const isTouched = job.attempts.some((attempt) => attempt.error?.destinationTouched);
-  return isTouched ? { ...error, destinationTouched: true } : error;
+  return isTouched(job.attempts) ? { ...error, destinationTouched: true } : error;
 }
 
 function attemptsExhausted(job: StoredJob): JobError {

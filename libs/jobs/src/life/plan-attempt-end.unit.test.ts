@@ -173,6 +173,19 @@ describe('the end of an attempt that is being cancelled', () => {
     expect(changes).not.toHaveProperty('attempt');
   });
 
+  test('tells what was overwritten, by that attempt or one before it', () => {
+    const touched = plan({ state: 'CANCELLING', warnings: ['w'] }, { state: 'CANCELLED', destinationTouched: true });
+    expect(touched).toMatchObject({
+      error: null,
+      attempts: [{ attempt: 1, error: { code: 'CANCELLED', phase: 'EXPORTING', destinationTouched: true } }],
+      warnings: ['w', expect.stringMatching(/^the destination may hold neither/)],
+    });
+    const earlier = { attempt: 1, startedAtMicros: 1, endedAtMicros: 2, error: touched?.attempts?.[0]?.error ?? null };
+    const then = plan({ state: 'CANCELLING', attempt: 2, attempts: [earlier] }, { state: 'CANCELLED' });
+    expect(then?.warnings).toEqual([expect.stringMatching(/^the destination may hold neither/)]);
+    expect(plan({ state: 'CANCELLING', warnings: ['w'] }, { state: 'CANCELLED' })?.warnings).toEqual(['w']);
+  });
+
   test('is FAILED after an error that lasts', () => {
     expect(plan({ state: 'CANCELLING' }, failed(LASTING))).toMatchObject({
       state: 'FAILED',

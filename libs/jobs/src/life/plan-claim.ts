@@ -43,6 +43,7 @@ export function claimOf(job: StoredJob, leaseSeconds: number): SealedClaim {
     attempt: job.attempt,
     fence: job.fence,
     leaseSeconds,
+    isAfterSilence: job.attempts.at(-1)?.error === null,
     request: job.request,
     effect: job.effect,
     sealedSecrets: job.sealedSecrets,

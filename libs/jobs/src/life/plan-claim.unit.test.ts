@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals';
 
 import { TERMINAL_STATES } from '@tidemark/contracts';
 
-import { planClaim } from './plan-claim.js';
+import { claimOf, planClaim } from './plan-claim.js';
 import { FIVE_ATTEMPTS } from './retry-rule.js';
 import { FILE_EFFECT, NOW, seen, storedJob, SWITCH_EFFECT } from './stored-job.fixture.test.js';
 import type { SeenJob } from './stored-job.js';
@@ -71,4 +71,14 @@ describe('a claim', () => {
     const at = seen({ state: 'FINISHING', effect: FILE_EFFECT, attempt: 5, leaseUntilMicros: null });
     expect(plan(at)).toMatchObject({ attempt: 5, attempts: [] });
   });
+});
+
+test.each([
+  ['none was before it', [], false],
+  ['the one before it failed', [{ code: 'DESTINATION_TIMEOUT' }], false],
+  ['the one before it was not heard of', [{ code: 'DESTINATION_TIMEOUT' }, null], true],
+  ['the one before it failed after one that was not heard of', [null, { code: 'DESTINATION_TIMEOUT' }], false],
+] as const)('an attempt is told of silence before it: %s', (_, errors, isAfterSilence) => {
+  const attempts = errors.map((error, n) => ({ attempt: n + 1, startedAtMicros: 1, endedAtMicros: 2, error }));
+  expect(claimOf(storedJob({ state: 'RUNNING', attempts: attempts as never }), 30)).toMatchObject({ isAfterSilence });
 });

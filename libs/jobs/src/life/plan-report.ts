@@ -10,7 +10,7 @@ export function planReport(seen: SeenJob, report: SettledReport, rule: RetryRule
   const isTheGateways = job.operation === 'RESTORE' && job.state === 'FINISHING';
   if (job.fence !== report.fence || job.leaseUntilMicros === null || isTheGateways) return undefined;
   const changes = planAttemptEnd(seen, report.outcome, rule);
-  return changes && { ...changes, warnings: mergeWarnings(job.warnings, report.warnings) };
+  return changes && { ...changes, warnings: mergeWarnings(changes.warnings ?? job.warnings, report.warnings) };
 }
 
 /** What a lease that ran out makes of the job; undefined when it has not run out after all, or does not matter. */

@@ -65,3 +65,16 @@ export function isLeased({ job, nowMicros }: SeenJob): boolean {
 export function mergeWarnings(warnings: readonly string[], added: readonly string[] = []): string[] {
   return [...new Set([...warnings, ...added])];
 }
+
+/** Whether one of them may have overwritten something at the destination. */
+export function isTouched(attempts: StoredJob['attempts']): boolean {
+  return attempts.some(({ error }) => error?.destinationTouched);
+}
+
+/** Those of a job that is cancelled: a job without an error must still tell what its attempts have overwritten. */
+export function cancelledWarnings({ warnings, attempts }: Pick<StoredJob, 'warnings' | 'attempts'>): string[] {
+  return isTouched(attempts) ? mergeWarnings(warnings, [TOUCHED]) : [...warnings];
+}
+
+const TOUCHED =
+  'the destination may hold neither the old archive nor a whole new one: bytes had been sent there before the job was cancelled';

@@ -32,6 +32,20 @@ describe('cancel', () => {
     });
   });
 
+  test('tells what was overwritten at the destination, asked of while it runs or between attempts', async () => {
+    const warnings = [expect.stringMatching(/^the destination may hold neither/)];
+    const { jobId, fence } = await jobs.running();
+    await jobs.store.cancel(jobId);
+    const cancelled = { state: 'CANCELLED', destinationTouched: true } as const;
+    const settlement = await jobs.store.settle({ jobId, fence, outcome: cancelled });
+    expect(settlement).toMatchObject({ job: { state: 'CANCELLED', error: null, warnings } });
+    const between = await jobs.running();
+    const error = { code: 'DESTINATION_TIMEOUT', message: 'slow', phase: 'UPLOADING', retriable: true } as const;
+    const outcome = { state: 'FAILED', error: { ...error, destinationTouched: true } } as const;
+    await jobs.store.settle({ jobId: between.jobId, fence: between.fence, outcome });
+    expect(await jobs.store.cancel(between.jobId)).toMatchObject({ state: 'CANCELLED', error: null, warnings });
+  });
+
   test('asked again changes nothing', async () => {
     const { jobId } = await jobs.running();
     const once = await jobs.store.cancel(jobId);

@@ -40,6 +40,45 @@ export const plain =
     return true;
   };
 
+/**
+ * Shows an archive when every byte of it has come, tells of each chunk what has, and forgets an upload by its id: as
+ * the archive depot does. Chunks are counted by their starts.
+ */
+export const holdingBack = (server: TestServer): Behaviour => {
+  let coming: Coming | undefined;
+  return async (request, response) => {
+    const id = String(request.headers['x-tidemark-upload']);
+    const range = putRange(request);
+    if (request.method === 'DELETE') {
+      response.writeHead(coming?.id === id ? 204 : 404).end();
+      if (coming?.id === id) coming = undefined;
+    } else if (range === undefined) await rfc(server)(request, response);
+    else {
+      if (coming?.id !== id) coming = { id, bytes: Buffer.alloc(range.total), lengths: new Map() };
+      const came = take(coming, range.start, await buffer(request));
+      const isWhole = came === range.total;
+      if (isWhole) server.content = coming.bytes;
+      const covered = `bytes 0-${isWhole ? came - 1 : came}/${range.total}`;
+      response.writeHead(isWhole ? 201 : 202, { 'x-tidemark-covered': covered }).end();
+    }
+    return true;
+  };
+};
+
+/** Of an upload on its way; the lengths of its chunks by their starts. */
+interface Coming {
+  readonly id: string;
+  readonly bytes: Buffer;
+  readonly lengths: Map<number, number>;
+}
+
+/** How many bytes have come with this chunk. */
+function take({ bytes, lengths }: Coming, start: number, body: Buffer): number {
+  body.copy(bytes, start);
+  lengths.set(start, body.length);
+  return [...lengths.values()].reduce((sum, length) => sum + length, 0);
+}
+
 /** Takes each chunk for the whole, as most servers that know no ranges do. */
 export const ignoring =
   (server: TestServer): Behaviour =>
