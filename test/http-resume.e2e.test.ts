@@ -1,17 +1,18 @@
 /** An upload that is cut off goes on where it was: the next attempt sends what has not been acknowledged, and no more. */
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 
-import { brokerIsThere, fingerprintOf, startServices, type RunningServices } from '@tidemark/testing';
+import { brokerIsThere, fingerprintOf, query, startServices, type RunningServices } from '@tidemark/testing';
 
 import { RangedServer } from './ranged-server.fixture.test.js';
 
 jest.setTimeout(60_000); // processes are started, and a lease has to run out
 
 const CHUNK_BYTES = 64 * 1024;
+const SILENCE_SECONDS = 2;
 const whereItIs = brokerIsThere() ? describe : describe.skip;
 
 whereItIs('an upload', () => {
@@ -25,6 +26,7 @@ whereItIs('an upload', () => {
         TIDEMARK_HTTP_ALLOW_PRIVATE: '127.0.0.0/8',
         TIDEMARK_LEASE_SECONDS: '2',
         TIDEMARK_CHUNK_BYTES: String(CHUNK_BYTES),
+        TIDEMARK_HTTP_SILENCE_SECONDS: String(SILENCE_SECONDS),
       },
     });
     const incompressible = (n: number): string => createHash('sha512').update(String(n)).digest('base64');
@@ -62,5 +64,27 @@ whereItIs('an upload', () => {
 
   test('of a worker that is stopped is handed back, and gone on with', async () => {
     await expectGoneOn(() => it.worker.stop(), 1);
+  });
+
+  test('of a worker that is killed and loses its spool begins anew, when nothing of the old one can arrive any more', async () => {
+    const held = server.holdAfter(4);
+    const { body } = await it.client.backup(server.url, { wait: false });
+    await held;
+    await it.worker.kill();
+    await rm(join(it.home, 'spool'), { recursive: true });
+    const old = server.taken.length;
+    const next = server.holdAfter(1);
+    await it.worker.start();
+    await next;
+    const statement = 'SELECT attempt_started_at_micros AS at FROM jobs.job WHERE id = $1';
+    const [claimed] = await query<{ at: string }>(it.databaseUrl, statement, [body.id]);
+    const firstPutMicros = 1000 * (server.takenAtMillis[old] ?? 0);
+    expect(firstPutMicros - Number(claimed?.at)).toBeGreaterThan(0.9 * SILENCE_SECONDS * 1e6);
+    server.release();
+    const job = await it.client.ended(body.id);
+    expect(job).toMatchObject({ state: 'SUCCEEDED', attempt: 2 });
+    const { archive } = job.result as { archive: { bytes: number } };
+    expect(new Set(server.taken.slice(old)).size).toBe(Math.ceil(archive.bytes / CHUNK_BYTES));
+    expect((await it.client.restore(server.url)).status).toBe(200);
   });
 });

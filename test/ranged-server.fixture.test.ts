@@ -7,6 +7,8 @@ import { buffer } from 'node:stream/consumers';
 export class RangedServer {
   /** The `Content-Range` of each PUT that was answered. */
   readonly taken: string[] = [];
+  /** When each of them came, by the clock of this machine. */
+  readonly takenAtMillis: number[] = [];
   /** `Authorization` and target of each request. */
   readonly asked: string[] = [];
   #refusal: number | undefined;
@@ -75,6 +77,7 @@ export class RangedServer {
     if (this.#stored.length !== total) this.#stored = Buffer.alloc(total);
     body.copy(this.#stored, start);
     this.taken.push(range);
+    this.takenAtMillis.push(Date.now());
     response.writeHead(204).end();
   }
 
