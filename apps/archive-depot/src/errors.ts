@@ -17,6 +17,14 @@ export class UploadConflictError extends TidemarkError {
   }
 }
 
+/** The sender is an attempt of a job that another one has taken over from, or that has given the upload up. */
+export class UploadFencedError extends TidemarkError {
+  readonly code = 'UPLOAD_CONFLICT';
+  constructor(name: string) {
+    super(`archive ${name} is no longer this attempt's to send`);
+  }
+}
+
 export class PreconditionError extends TidemarkError {
   readonly code = 'VERSION_MISMATCH';
   constructor(header: string, current: string | undefined) {

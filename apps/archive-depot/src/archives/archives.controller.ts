@@ -6,6 +6,7 @@ import { rawPath, rawQuery, streamedBody } from '@tidemark/nest';
 
 import type { DepotFigures } from '../figures.js';
 import { chunkOf, parseContentRange } from '../ranges/content-range.js';
+import type { SendingAttempt } from '../store/fences.js';
 import { receiveWhole } from '../store/receive-whole.js';
 import { STORE, type Store } from '../store/store.js';
 import { FIGURES } from '../tokens.js';
@@ -18,6 +19,10 @@ const PREFIX = '/archives/';
 /** Names an upload: its chunks belong together, and to no other's. */
 const UPLOAD_HEADER = 'x-tidemark-upload';
 const UPLOAD = /^[\w.:-]{1,128}$/;
+
+/** Of a sender that runs jobs more than once: `<job>.<fence>`. */
+const ATTEMPT_HEADER = 'x-tidemark-attempt';
+const ATTEMPT = /^(?<job>[\w-]{1,128})\.(?<fence>\d{1,15})$/;
 
 /** Archives by their names. */
 @Controller('archives')
@@ -61,7 +66,7 @@ export class ArchivesController {
     }
     const chunk = chunkOf(parseContentRange(range), length);
     const target = { name, total: chunk.total, upload, userAgent: headers['user-agent'] ?? '' };
-    const received = await uploads.receive(target, { chunk, body, precondition });
+    const received = await uploads.receive(target, { chunk, body, precondition, attempt: attemptOf(request) });
     await sendReceived(reply, received, chunk.total);
   }
 
@@ -73,7 +78,11 @@ export class ArchivesController {
     const upload = uploadOf(request);
     const precondition = preconditionOf(request.headers);
     precondition((await folder.look(name))?.etag);
-    const dropped = await uploads.drop(name, upload);
+    const attempt = attemptOf(request);
+    const dropped = await uploads.drop(name, {
+      ...(upload === undefined ? {} : { upload }),
+      ...(attempt === undefined ? {} : { attempt }),
+    });
     if (upload !== undefined) {
       if (!dropped) throw new NotFoundError(`upload ${upload} of ${name}`);
     } else if (!dropped || (await folder.look(name))) await folder.remove(name, precondition);
@@ -101,6 +110,14 @@ function uploadOf({ headers }: FastifyRequest): string | undefined {
     throw new ParameterInvalidError(UPLOAD_HEADER, 'must be 1 to 128 of A-Z a-z 0-9 _ . : -');
   }
   return upload;
+}
+
+function attemptOf({ headers }: FastifyRequest): SendingAttempt | undefined {
+  const text = headers[ATTEMPT_HEADER];
+  if (text === undefined) return undefined;
+  const { job, fence } = ATTEMPT.exec(String(text))?.groups ?? {};
+  if (job === undefined) throw new ParameterInvalidError(ATTEMPT_HEADER, 'must be <job>.<fence>');
+  return { job, fence: Number(fence) };
 }
 
 /** Undefined where only the end of the body tells it. */

@@ -17,6 +17,8 @@ const recordSchema = z.object({
   total: offset,
   /** As the sender named the upload, if it did. */
   upload: z.string().optional(),
+  /** Of the sender's job, the latest that sent a chunk, if it said so. */
+  attempt: z.object({ job: z.string(), fence: offset }).optional(),
   /** Slices, start and exclusive end, whose bytes are on the disk. */
   covered: z.array(z.tuple([offset, offset])),
   /** Of the archive that it has become, or is about to. */

@@ -9,6 +9,7 @@ import type { Chunk } from '../ranges/content-range.js';
 import type { Slice } from '../ranges/range.js';
 import type { ArchiveFolder } from './archive-folder.js';
 import { Coverage } from './coverage.js';
+import type { SendingAttempt } from './fences.js';
 import { isAt } from './is-at.js';
 import { RangeLocks } from './range-locks.js';
 import { sealPart, type UploadFiles, type UploadRecord } from './upload-files.js';
@@ -40,6 +41,7 @@ export interface UploadFacts {
 export interface UploadState {
   coverage: Coverage;
   touchedMicros: number;
+  attempt?: SendingAttempt | undefined;
 }
 
 export interface UploadPlace {
@@ -51,6 +53,7 @@ export interface UploadPlace {
 }
 
 export interface ChunkCall {
+  readonly attempt?: SendingAttempt | undefined;
   readonly chunk: Chunk;
   readonly body: AsyncIterable<Uint8Array>;
   readonly precondition: Precondition;
@@ -96,6 +99,11 @@ export class Upload {
     return this.state.coverage;
   }
 
+  /** Of the sender's job: the latest that has sent a chunk. */
+  get attempt(): SendingAttempt | undefined {
+    return this.state.attempt;
+  }
+
   /** When a chunk last came or ended. */
   get touchedMicros(): number {
     return this.#active > 0 ? this.place.clock.nowMicros() : this.state.touchedMicros;
@@ -109,6 +117,7 @@ export class Upload {
   /** Throws UploadOverError, UPLOAD_CONFLICT, DESTINATION_FULL, and what the body throws. */
   async receive(call: ChunkCall): Promise<Received> {
     this.#touch(1);
+    this.state.attempt = call.attempt ?? this.state.attempt;
     try {
       const handle = await this.#openPart();
       try {
@@ -237,7 +246,8 @@ export class Upload {
   }
 
   #record({ slices }: Coverage): UploadRecord {
-    return { ...this.facts, covered: slices.map(({ start, end }) => [start, end]) };
+    const { attempt } = this.state;
+    return { ...this.facts, ...(attempt ? { attempt } : {}), covered: slices.map(({ start, end }) => [start, end]) };
   }
 
   #checkGoing(): void {

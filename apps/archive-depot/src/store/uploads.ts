@@ -7,6 +7,7 @@ import { TooManyUploadsError, UploadConflictError, withRoom } from '../errors.js
 import type { Chunk } from '../ranges/content-range.js';
 import type { ArchiveFolder, OpenedArchive } from './archive-folder.js';
 import { Coverage } from './coverage.js';
+import { Fences, type SendingAttempt } from './fences.js';
 import { findUploadFiles, UploadFiles, type StoredUpload } from './upload-files.js';
 import {
   Upload,
@@ -50,6 +51,7 @@ const ABANDONED_MICROS = 24 * 60 * 60 * 1e6;
 export class Uploads {
   readonly #going = new Map<string, Upload>();
   readonly #ended = new Map<string, EndedUpload>();
+  readonly #fences = new Fences();
 
   private constructor(private readonly options: UploadsOptions) {}
 
@@ -71,6 +73,7 @@ export class Uploads {
   /** Throws UPLOAD_CONFLICT, DESTINATION_FULL, TOO_MANY_REQUESTS, REQUEST_MALFORMED, and what the precondition throws. */
   async receive(target: UploadTarget, call: ChunkCall): Promise<Received> {
     const key = keyOf(target);
+    if (call.attempt) await this.#fence(key, target.name, call.attempt);
     for (;;) {
       const archive = await this.#endedArchive(key);
       if (archive) return await compare(archive, call);
@@ -83,8 +86,15 @@ export class Uploads {
     }
   }
 
-  /** Removes what has come for a name: of one upload, or of all. Tells whether there was anything. */
-  async drop(name: string, upload?: string): Promise<boolean> {
+  /**
+   * Removes what has come for a name: of one upload, or of all; an attempt that asks for it sends no more of it. Tells
+   * whether there was anything.
+   */
+  async drop(name: string, { upload, attempt }: { upload?: string; attempt?: SendingAttempt } = {}): Promise<boolean> {
+    if (attempt) {
+      this.#fences.check(name, attempt);
+      this.#fences.raise(name, { ...attempt, fence: attempt.fence + 1 }, this.options.clock.nowMicros());
+    }
     const wanted = this.all.filter(
       ({ facts }) => facts.name === name && (upload === undefined || facts.upload === upload),
     );
@@ -99,7 +109,17 @@ export class Uploads {
       this.options.log.info({ archive: upload.facts.name }, 'an abandoned upload is removed');
       await this.#drop(upload);
     }
+    this.#fences.forget(before);
     for (const [key, { endedMicros }] of this.#ended) if (endedMicros < before) await this.#forget(key);
+  }
+
+  /** What earlier attempts of the same job have sent of other bytes can become no archive any more. */
+  async #fence(key: string, name: string, attempt: SendingAttempt): Promise<void> {
+    this.#fences.check(name, attempt);
+    if (!this.#fences.raise(name, attempt, this.options.clock.nowMicros())) return;
+    const isEarlier = ({ facts, attempt: earlier }: Upload): boolean =>
+      facts.name === name && facts.key !== key && earlier?.job === attempt.job && earlier.fence < attempt.fence;
+    for (const upload of this.all.filter(isEarlier)) await this.#drop(upload);
   }
 
   /** Undefined where it was over before anything was read. */
@@ -153,13 +173,13 @@ export class Uploads {
 
   /** False for what is of no use: a record whose part is gone, unless it has become the archive that is there. */
   async #take({ files, record, hasPart, writtenMicros }: StoredUpload): Promise<boolean> {
-    const { covered, etag, ...facts } = record;
-    const { key, name, total, upload } = facts;
+    const { covered, etag, key, name, total, upload, attempt } = record;
+    if (attempt) this.#fences.raise(name, attempt, writtenMicros);
     if (this.#going.has(key) || this.#ended.has(key)) return false;
     if (hasPart) {
       const coverage = Coverage.of(covered.map(([start, end]) => ({ start, end: Math.min(end, total) })));
       const known = { key, name, total, ...(upload === undefined ? {} : { upload }) };
-      this.#going.set(key, this.#upload(known, files, { coverage, touchedMicros: writtenMicros }));
+      this.#going.set(key, this.#upload(known, files, { coverage, touchedMicros: writtenMicros, attempt }));
       return true;
     }
     const there = await this.options.folder.look(name);

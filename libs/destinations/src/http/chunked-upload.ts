@@ -1,6 +1,6 @@
 import { abortReason } from '@tidemark/platform';
 
-import type { ArchiveSource, OnBytes } from '../destination.js';
+import type { ArchiveSource, AttemptId, OnBytes } from '../destination.js';
 import { DestinationRefusedError } from '../errors.js';
 import type { HttpAnswer } from './answer.js';
 import { contentRange } from './content-range.js';
@@ -13,6 +13,7 @@ import type { UploadRecord } from './upload-record.js';
 export interface UploadParts {
   readonly client: HttpClient;
   readonly limits: HttpLimits;
+  readonly attempt: AttemptId;
   readonly source: ArchiveSource;
   readonly record: UploadRecord;
   readonly onBytes: OnBytes;
@@ -21,7 +22,9 @@ export interface UploadParts {
 }
 
 /** Tells servers that know it which chunks are of one archive: the same for every attempt that sends these bytes. */
-export const UPLOAD_ID = 'X-Tidemark-Upload';
+const UPLOAD_ID = 'X-Tidemark-Upload';
+/** Tells them which attempt of a job sends, so that an earlier one can no longer. */
+const ATTEMPT = 'X-Tidemark-Attempt';
 /** By it such a server tells which bytes have come; what lay there stays until they are all there. */
 const COVERED = 'x-tidemark-covered';
 /** What servers answer that want every chunk behind the one before it. */
@@ -89,7 +92,8 @@ export class ChunkedUpload {
   async #chunk(chunk: number, signal: AbortSignal): Promise<void> {
     const { start, end } = this.parts.record.rangeOf(chunk);
     const range = contentRange(start, end, this.parts.record.upload.bytes);
-    const headers = { 'Content-Range': range, [UPLOAD_ID]: this.parts.record.upload.sha256 };
+    const { record, attempt } = this.parts;
+    const headers = { 'Content-Range': range, ...uploadHeaders(record.upload.sha256, attempt) };
     await this.#put({ start, end }, headers, signal);
     await this.#acknowledge(chunk);
   }
@@ -140,6 +144,11 @@ export class ChunkedUpload {
     const underWay = record.isContinued ? 2 * limits.inFlight : limits.inFlight;
     return record.isHeldBack && record.pending().length > underWay;
   }
+}
+
+/** For servers that know them: which archive a request is about, and for whom. */
+export function uploadHeaders(sha256: string, { jobId, fence }: AttemptId): Record<string, string> {
+  return { [UPLOAD_ID]: sha256, [ATTEMPT]: `${jobId}.${fence}` };
 }
 
 function hasStatus(error: unknown, statuses: ReadonlySet<number>): error is FailedRequest {

@@ -48,12 +48,12 @@ export class HttpDestination implements Destination {
   }
 
   async draft(attempt: AttemptId, signal: AbortSignal): Promise<ArchiveDraft> {
-    return this.#draftOf(await this.#files.draft(attempt, signal));
+    return this.#draftOf(attempt, await this.#files.draft(attempt, signal));
   }
 
   async takeUp(attempt: AttemptId, signal: AbortSignal): Promise<ArchiveDraft | undefined> {
     const taken = await this.#files.takeUp(attempt, signal);
-    return taken && this.#draftOf(taken, taken);
+    return taken && this.#draftOf(attempt, taken, taken);
   }
 
   /** What lies there is compared by its sum, unless this object sent it and it has the length, ETag and time of then. */
@@ -93,11 +93,12 @@ export class HttpDestination implements Destination {
     }
   }
 
-  #draftOf(spooled: SpooledDraft, takenUp?: { readonly isHeldBack: boolean }): ArchiveDraft {
+  #draftOf(attempt: AttemptId, spooled: SpooledDraft, takenUp?: { readonly isHeldBack: boolean }): ArchiveDraft {
     return new HttpDraft({
       ...this.#opening,
       files: this.#files,
       spooled,
+      attempt,
       takenUp,
       notBeforeMillis: takenUp ? 0 : (this.place.notBeforeMillis ?? 0),
       onSent: ({ temp, sha256 }, identity) => this.#sentHere.set(`${temp} ${sha256}`, identity),

@@ -3,9 +3,9 @@ import type { Writable } from 'node:stream';
 import { TidemarkError } from '@tidemark/contracts';
 import { sleep, systemClock } from '@tidemark/platform';
 
-import type { ArchiveDraft, ArchiveSource, OnBytes, SealedArchive } from '../destination.js';
+import type { ArchiveDraft, ArchiveSource, AttemptId, OnBytes, SealedArchive } from '../destination.js';
 import { ArchiveNotFoundError, DeliveryLostError, DestinationIgnoresRangesError } from '../errors.js';
-import { ChunkedUpload, UPLOAD_ID } from './chunked-upload.js';
+import { ChunkedUpload, uploadHeaders } from './chunked-upload.js';
 import { ComparedSource } from './compared-source.js';
 import type { HttpSpool, SpooledDraft } from './http-spool.js';
 import type { Identity } from './identity.js';
@@ -16,6 +16,7 @@ import { readRecord, UploadRecord } from './upload-record.js';
 export interface HttpDraftParts extends OpeningParts {
   readonly files: HttpSpool;
   readonly spooled: SpooledDraft;
+  readonly attempt: AttemptId;
   /** What an earlier attempt may have sent of it; undefined where it is a new one. */
   readonly takenUp?: { readonly isHeldBack: boolean } | undefined;
   /** Before that moment, on the monotonic clock, no new archive is sent. */
@@ -106,11 +107,11 @@ export class HttpDraft implements ArchiveDraft {
     { source, onBytes }: { source: ArchiveSource; onBytes: OnBytes },
     signal: AbortSignal,
   ): Promise<void> {
-    const { client, limits } = this.parts;
+    const { client, limits, attempt } = this.parts;
     const onTouched = (): void => {
       this.#touched = true;
     };
-    const upload = new ChunkedUpload({ client, limits, source, record, onBytes, onTouched });
+    const upload = new ChunkedUpload({ client, limits, attempt, source, record, onBytes, onTouched });
     try {
       await coded(upload.run(signal));
     } finally {
@@ -140,7 +141,7 @@ export class HttpDraft implements ArchiveDraft {
   /** Of a destination that holds uploads back: one that is gone with its old archive as it was, then. */
   async #takeBack(sha256: string): Promise<void> {
     const { client } = this.parts;
-    const request = { method: 'DELETE', headers: { [UPLOAD_ID]: sha256 } } as const;
+    const request = { method: 'DELETE', headers: uploadHeaders(sha256, this.parts.attempt) } as const;
     try {
       const answer = await client.send(request, AbortSignal.timeout(TAKE_BACK_MILLIS));
       if (answer.isSuccess) this.#touched = false;
