@@ -1,3 +1,4 @@
+import { UNOBSERVED, type Steps } from '@tidemark/contracts';
 import { createDestinationPolicy, prepareRoots } from '@tidemark/destinations';
 import { JobFeed, JobStore } from '@tidemark/jobs';
 import type { Messaging } from '@tidemark/messaging';
@@ -38,6 +39,7 @@ export interface GatewayOptions {
   readonly onStop: OnStop;
   /** The caller's to close, after the gateway has stopped. */
   readonly messaging: Messaging;
+  readonly steps?: Steps;
 }
 
 const SWEEP_MILLIS = 1_000;
@@ -58,7 +60,10 @@ export async function startGateway(settings: GatewaySettings, options: GatewayOp
   return { url, internalUrl };
 }
 
-async function openParts(settings: GatewaySettings, { log, onStop, messaging }: GatewayOptions): Promise<GatewayParts> {
+async function openParts(
+  settings: GatewaySettings,
+  { log, onStop, messaging, steps = UNOBSERVED }: GatewayOptions,
+): Promise<GatewayParts> {
   const policy = createDestinationPolicy({
     fileRoots: settings.TIDEMARK_FILE_ROOTS,
     httpAllow: settings.TIDEMARK_HTTP_ALLOW,
@@ -80,11 +85,12 @@ async function openParts(settings: GatewaySettings, { log, onStop, messaging }: 
     proxy.close();
     return Promise.resolve();
   });
-  const doorbells = new Doorbells(messaging, log);
-  const ends = new JobEnds({ jobs, messaging, doorbells, log });
-  const switches = new Switches({ index, jobs, ends, log });
+  const doorbells = new Doorbells({ messaging, steps, log });
+  const ends = new JobEnds({ jobs, messaging, doorbells, steps, log });
+  const switches = new Switches({ index, jobs, ends, steps, log });
   onStop('switches', () => switches.stop());
-  return { settings, log, jobs, feed, messaging, policy, secrets, grants, index, proxy, doorbells, ends, switches };
+  const parts = { settings, log, steps, jobs, feed, messaging, policy, secrets, grants, index, proxy };
+  return { ...parts, doorbells, ends, switches };
 }
 
 function startSweep(parts: GatewayParts, { log, onStop }: GatewayOptions): void {

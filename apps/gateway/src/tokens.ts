@@ -1,3 +1,4 @@
+import type { Steps } from '@tidemark/contracts';
 import type { Messaging } from '@tidemark/messaging';
 import type { DestinationPolicy } from '@tidemark/destinations';
 import type { JobFeed, JobStore } from '@tidemark/jobs';
@@ -19,6 +20,7 @@ export const PARTS = Symbol('GatewayParts');
 export interface GatewayParts {
   readonly settings: GatewaySettings;
   readonly log: Logger;
+  readonly steps: Steps;
   readonly jobs: JobStore;
   readonly feed: JobFeed;
   readonly messaging: Messaging;

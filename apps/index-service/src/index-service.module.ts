@@ -1,5 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 
+import type { Steps } from '@tidemark/contracts';
 import type { DocumentIndex } from '@tidemark/document-index';
 import { HealthModule } from '@tidemark/nest';
 import type { Logger, Registry } from '@tidemark/platform';
@@ -9,18 +10,19 @@ import { DocumentsController } from './documents/documents.controller.js';
 import { SnapshotsController } from './snapshots/snapshots.controller.js';
 import { StagedGenerationsController } from './staging/staged-generations.controller.js';
 import { SwitchController } from './staging/switch.controller.js';
-import { DOCUMENT_INDEX, SESSION_SETTINGS, type SessionSettings } from './tokens.js';
+import { DOCUMENT_INDEX, JOB_STEPS, SESSION_SETTINGS, type SessionSettings } from './tokens.js';
 
 export interface IndexServiceParts {
   readonly index: DocumentIndex;
   readonly sessions: SessionSettings;
+  readonly steps: Steps;
   readonly metrics: Registry;
   readonly log: Logger;
 }
 
 @Module({})
 export class IndexServiceModule {
-  static register({ index, sessions, metrics, log }: IndexServiceParts): DynamicModule {
+  static register({ index, sessions, steps, metrics, log }: IndexServiceParts): DynamicModule {
     return {
       module: IndexServiceModule,
       imports: [HealthModule.register({ metrics, log, checks: { database: () => answers(index) } })],
@@ -34,6 +36,7 @@ export class IndexServiceModule {
       providers: [
         { provide: DOCUMENT_INDEX, useValue: index },
         { provide: SESSION_SETTINGS, useValue: sessions },
+        { provide: JOB_STEPS, useValue: steps },
       ],
     };
   }

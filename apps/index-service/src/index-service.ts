@@ -1,4 +1,4 @@
-import { DOCUMENT_INDEX_LINK } from '@tidemark/contracts';
+import { DOCUMENT_INDEX_LINK, UNOBSERVED, type Steps } from '@tidemark/contracts';
 import { openDocumentIndex } from '@tidemark/document-index';
 import { createHttpApplication, listen, type OnStop } from '@tidemark/nest';
 import { createMetrics, Loop, systemClock, type Logger } from '@tidemark/platform';
@@ -18,7 +18,7 @@ const SWEEP_MILLIS = 10_000;
 /** Opens the index and serves it; registers how each piece is stopped. */
 export async function startIndexService(
   settings: IndexServiceSettings,
-  { log, onStop }: { log: Logger; onStop: OnStop },
+  { log, onStop, steps = UNOBSERVED }: { log: Logger; onStop: OnStop; steps?: Steps },
 ): Promise<IndexService> {
   const index = await openDocumentIndex({
     databaseUrl: settings.DATABASE_URL,
@@ -42,7 +42,7 @@ export async function startIndexService(
   };
   const key = settings.TIDEMARK_GRANT_KEY;
   const onRequest = [grantCheck({ key, index: DOCUMENT_INDEX_LINK, clock: systemClock, log })];
-  const module = IndexServiceModule.register({ index, sessions, metrics, log });
+  const module = IndexServiceModule.register({ index, sessions, steps, metrics, log });
   const app = await createHttpApplication(module, { log, metrics, onRequest });
   onStop('http', () => app.close());
   url = await listen(app, { host: settings.HOST, port: settings.PORT, setting: 'PORT' });

@@ -1,5 +1,6 @@
 export const DOCUMENT_INDEX = Symbol('DocumentIndex');
 export const SESSION_SETTINGS = Symbol('SessionSettings');
+export const JOB_STEPS = Symbol('Steps');
 
 /** What the controllers of snapshots and staged generations need to know of this process. */
 export interface SessionSettings {

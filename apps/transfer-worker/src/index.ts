@@ -1,2 +1,3 @@
 export { transferWorkerSettings, type TransferWorkerSettings } from './config.js';
 export { startTransferWorker } from './transfer-worker.js';
+export { runTransferWorker } from './process.js';

@@ -1,1 +1,2 @@
 export const JOB_RUNNER = Symbol('JobRunner');
+export const JOB_STEPS = Symbol('Steps');

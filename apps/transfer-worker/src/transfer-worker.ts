@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 
+import { UNOBSERVED, type Steps } from '@tidemark/contracts';
 import { createDestinationPolicy } from '@tidemark/destinations';
 import type { Messaging } from '@tidemark/messaging';
 import { createHttpApplication, listen, startQueues, type OnStop } from '@tidemark/nest';
@@ -14,7 +15,7 @@ import { TransferWorkerModule } from './transfer-worker.module.js';
 /** Takes doorbells off the queues and runs their jobs; registers how each piece is stopped. Health is served at `url`. */
 export async function startTransferWorker(
   settings: TransferWorkerSettings,
-  { log, messaging, onStop }: { log: Logger; messaging: Messaging; onStop: OnStop },
+  { log, messaging, onStop, steps = UNOBSERVED }: { log: Logger; messaging: Messaging; onStop: OnStop; steps?: Steps },
 ): Promise<{ readonly url: string }> {
   const spool = new SpoolFolder(settings.TIDEMARK_SPOOL);
   await spool.prepare();
@@ -30,10 +31,11 @@ export async function startTransferWorker(
     spool,
     http: httpSettings(settings),
     parallelism: settings.TIDEMARK_PARALLELISM,
+    steps,
     log,
   });
   const metrics = createMetrics('transfer-worker');
-  const app = await createHttpApplication(TransferWorkerModule.register({ messaging, runner, metrics, log }), {
+  const app = await createHttpApplication(TransferWorkerModule.register({ messaging, runner, steps, metrics, log }), {
     log,
     metrics,
   });

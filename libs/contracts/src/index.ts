@@ -11,6 +11,7 @@ export * from './index/snapshot.js';
 export * from './index/staging.js';
 export * from './jobs/attempt.js';
 export * from './jobs/job.js';
+export * from './jobs/steps.js';
 export * from './management/management-status.js';
 export * from './management/parse-request.js';
 export * from './management/requests.js';

@@ -15,8 +15,8 @@ export interface SealedArchive {
   readonly sha256: string;
 }
 
-/** Called with how many more bytes have been moved. */
-export type OnBytes = (bytes: number) => void;
+/** Called with how many more bytes have been moved, and waited for. */
+export type OnBytes = (bytes: number) => unknown;
 
 /** Called with how many bytes have been copied so far, and of how many, where that is known; anew where a copy begins anew. */
 export type OnCopied = (bytes: number, total: number | undefined) => void;

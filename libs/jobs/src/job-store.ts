@@ -14,6 +14,7 @@ import { getJob, jobFigures, listJobs, type JobFigures, type JobPage, type JobQu
 import { finishing, heartbeat, progress } from './store/report-attempt.js';
 import { SettleJobs, type Settlement } from './store/settle-job.js';
 import { settleUndo } from './store/settle-undo.js';
+import { takeUntold, told } from './store/tell-jobs.js';
 import { SweepJobs, type RunnableJob, type SweepTurn, type WaitingSwitch } from './store/sweep-jobs.js';
 
 export interface JobStoreOptions {
@@ -127,6 +128,16 @@ export class JobStore {
 
   expireLeases(limit: number): Promise<Job[]> {
     return this.#sweeps.expireLeases(limit);
+  }
+
+  /** Ended and undone jobs that nobody has been told of in time. */
+  takeUntold(limit: number): Promise<Job[]> {
+    return takeUntold(this.#database, limit);
+  }
+
+  /** Whoever should hear of this revision of the job has. */
+  told(job: Pick<Job, 'id' | 'revision'>): Promise<void> {
+    return told(this.#database, job);
   }
 
   /** Says how many keys were older than seven days. */

@@ -47,6 +47,8 @@ export interface MessageMeta {
   readonly redelivered: boolean;
   /** Aborts when the subscription is being closed and no longer waits: the message goes to somebody else. */
   readonly signal: AbortSignal;
+  /** Resolves when the message has been acknowledged; never where it was not. */
+  readonly acknowledged: Promise<unknown>;
 }
 
 /** Resolving acknowledges the message. Throwing makes it a dead letter, with the error's message as the reason. */

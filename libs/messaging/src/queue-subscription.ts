@@ -105,6 +105,7 @@ export class QueueSubscription implements Subscription {
   async #run(delivery: Delivery): Promise<void> {
     const { messageId, correlationId, replyTo } = delivery.message;
     const { signal } = this.#givenUp;
+    const acknowledged = Promise.withResolvers<undefined>();
     try {
       await this.options.work(delivery, {
         messageId,
@@ -112,8 +113,9 @@ export class QueueSubscription implements Subscription {
         replyTo,
         redelivered: delivery.redelivered,
         signal,
+        acknowledged: acknowledged.promise,
       });
-      this.#settle(delivery, 'ack');
+      if (this.#settle(delivery, 'ack')) acknowledged.resolve(undefined);
     } catch (error) {
       this.options.log.warn({ err: error, messageId }, 'a message goes back to its queue');
       this.#settle(delivery, 'requeue');
@@ -124,7 +126,9 @@ export class QueueSubscription implements Subscription {
     for (const delivery of this.#waiting.splice(0).reverse()) this.#settle(delivery, 'requeue');
   }
 
-  #settle(delivery: Delivery, how: 'ack' | 'requeue'): void {
-    if (this.#unsettled.delete(delivery)) delivery[how]();
+  #settle(delivery: Delivery, how: 'ack' | 'requeue'): boolean {
+    const isUnsettled = this.#unsettled.delete(delivery);
+    if (isUnsettled) delivery[how]();
+    return isUnsettled;
   }
 }

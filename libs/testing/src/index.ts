@@ -13,6 +13,7 @@ export * from './own-mounts.js';
 export * from './tcp-proxy.js';
 export * from './test-broker.js';
 export * from './hand.js';
+export * from './held-steps.js';
 export * from './test-process.js';
 export * from './test-topology.js';
 export type { ServiceCounts, ServicesIdentity } from './services.js';

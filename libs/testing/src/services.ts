@@ -31,6 +31,7 @@ interface ServicesOptions {
   readonly counts?: ServiceCounts;
   readonly amqpUrl?: string;
   readonly within?: readonly string[];
+  readonly script?: string | undefined;
 }
 
 /**
@@ -119,9 +120,9 @@ export class Services {
   }
 
   #process(app: AppName, own: Readonly<Record<string, string>>): TestProcess {
-    const { settings, within = [] } = this.options;
+    const { settings, within = [], script } = this.options;
     const broker = { AMQP_URL: this.identity.amqpUrl, TIDEMARK_QUEUE_PREFIX: this.identity.queuePrefix };
-    return new TestProcess({ app, within, settings: { ...broker, ...settings, ...own } });
+    return new TestProcess({ app, within, script, settings: { ...broker, ...settings, ...own } });
   }
 }
 

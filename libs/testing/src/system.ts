@@ -90,7 +90,11 @@ export interface RunningServices extends RunningSystem {
 
 /** A process for each service, or several, and RabbitMQ between them: the test broker, or the one that is given. */
 export async function startServices(
-  options: SystemOptions & { readonly counts?: ServiceCounts; readonly amqpUrl?: string } = {},
+  options: SystemOptions & {
+    readonly counts?: ServiceCounts;
+    readonly amqpUrl?: string;
+    readonly script?: string;
+  } = {},
 ): Promise<RunningServices> {
   const place = await makePlace(options.like);
   const services = new Services({ ...options, ...place, settings: settingsOf(options, place) });

@@ -14,6 +14,8 @@ interface ProcessOptions {
   readonly settings: Readonly<Record<string, string>>;
   /** A command that runs the one behind it in its own place, such as `nice`. */
   readonly within?: readonly string[];
+  /** A script that runs the app named to it, in place of the app's own. */
+  readonly script?: string | undefined;
 }
 
 const READY = /^Tidemark (?:\S+ )?is ready at (\S+)/m;
@@ -46,9 +48,10 @@ export class TestProcess {
 
   /** Resolves when it serves. */
   async start(): Promise<this> {
-    const { settings, within = [], app } = this.options;
+    const { settings, within = [], app, script } = this.options;
     const main = fileURLToPath(new URL(`../../../apps/${app}/dist/main.js`, import.meta.url));
-    const [command, ...rest] = [...within, process.execPath, ...SERVICE_NODE_FLAGS, main];
+    const run = script === undefined ? [main] : [script, app];
+    const [command = process.execPath, ...rest] = [...within, process.execPath, ...SERVICE_NODE_FLAGS, ...run];
     const child = spawn(command, rest, {
       env: { ...environment(), NODE_OPTIONS: '', ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],

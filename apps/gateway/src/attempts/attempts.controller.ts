@@ -29,7 +29,9 @@ export class AttemptsController {
   async claim(@Param('id') id: string, @Req() request: FastifyRequest): Promise<WireClaimAnswer> {
     const claim = parsedBody(request, claimRequestSchema);
     const answer = await this.parts.jobs.claim(id, { ...claim, leaseSeconds: this.#leaseSeconds });
-    return answer.outcome === 'NOTHING' ? answer : await openClaim(this.parts, answer);
+    if (answer.outcome === 'NOTHING') return answer;
+    await this.parts.steps.made('claimed');
+    return await openClaim(this.parts, answer);
   }
 
   @Post('heartbeat')
@@ -45,6 +47,7 @@ export class AttemptsController {
   async finishing(@Param('id') id: string, @Req() request: FastifyRequest): Promise<HeartbeatAnswer> {
     const finishing = parsedBody(request, finishingRequestSchema);
     const verdict = await this.parts.jobs.finishing(id, finishing);
+    if (verdict === 'GO') await this.parts.steps.made('effect stored');
     const { effect } = finishing;
     if (verdict === 'GO' && effect.kind === 'SWITCH') this.parts.switches.start({ jobId: id, effect });
     return { verdict };

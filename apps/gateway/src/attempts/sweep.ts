@@ -39,6 +39,7 @@ export class Sweep {
     if (now >= this.#leasesCountFrom) await this.#expireLeases();
     await this.#ring();
     await this.#switch();
+    await this.#tell();
     this.#again = AGAIN;
     if (now >= this.#purgeFrom) {
       await this.options.jobs.purgeIdempotencyKeys();
@@ -62,5 +63,17 @@ export class Sweep {
     const { jobs, switches } = this.options;
     const waiting = await jobs.takeSwitches({ againAfterSeconds: this.#again.switchSeconds, limit: LIMIT });
     for (const one of waiting) switches.start(one);
+  }
+
+  /** Ends that their gateway did not live to tell, or found no broker for. */
+  async #tell(): Promise<void> {
+    const { jobs, ends } = this.options;
+    for (const job of await jobs.takeUntold(LIMIT)) {
+      const isTold = await ends.tell(job).then(
+        () => true,
+        () => false,
+      );
+      if (!isTold) return;
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { errorFacts, TidemarkError, type ErrorCode } from '@tidemark/contracts';
+import { errorFacts, TidemarkError, type ErrorCode, type Steps } from '@tidemark/contracts';
 import type { JobStore, SwitchEnd, WaitingSwitch } from '@tidemark/jobs';
 import { anySignal, type Logger } from '@tidemark/platform';
 
@@ -12,6 +12,7 @@ export interface SwitchesOptions {
   readonly index: IndexClient;
   readonly jobs: JobStore;
   readonly ends: JobEnds;
+  readonly steps: Steps;
   readonly log: Logger;
 }
 
@@ -41,6 +42,7 @@ export class Switches {
 
   async #run({ jobId, effect: { generation, expectedLive } }: WaitingSwitch): Promise<void> {
     const end = await this.#ask({ jobId, generation, expectedLive });
+    await this.options.steps.made('switch answered');
     if (this.#stop.signal.aborted && end.outcome === 'FAILED') return;
     try {
       const settlement = await this.options.jobs.settleRestore(jobId, end);

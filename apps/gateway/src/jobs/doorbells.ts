@@ -1,4 +1,4 @@
-import type { Operation } from '@tidemark/contracts';
+import type { Operation, Steps } from '@tidemark/contracts';
 import type { RunnableJob } from '@tidemark/jobs';
 import type { Messaging } from '@tidemark/messaging';
 import type { Logger } from '@tidemark/platform';
@@ -10,18 +10,17 @@ const ROUTES = { BACKUP: 'backupDoorbell', RESTORE: 'restoreDoorbell' } as const
 
 /** Says "look at this job" to whichever worker is free. */
 export class Doorbells {
-  constructor(
-    private readonly messaging: Messaging,
-    private readonly log: Logger,
-  ) {}
+  constructor(private readonly parts: { messaging: Messaging; steps: Steps; log: Logger }) {}
 
   /** False, and never an error, when the broker did not take it within its bound: the sweep rings again. */
   async ring({ jobId, operation }: RunnableJob): Promise<boolean> {
+    const { messaging, steps, log } = this.parts;
     try {
-      await this.messaging.publish(ROUTES[operation], { jobId }, { signal: AbortSignal.timeout(RING_MILLIS) });
+      await messaging.publish(ROUTES[operation], { jobId }, { signal: AbortSignal.timeout(RING_MILLIS) });
+      await steps.made('doorbell sent');
       return true;
     } catch (error) {
-      this.log.debug({ err: error, jobId }, 'the doorbell of a job was not rung');
+      log.debug({ err: error, jobId }, 'the doorbell of a job was not rung');
       return false;
     }
   }

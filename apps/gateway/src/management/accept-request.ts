@@ -20,7 +20,13 @@ export interface ReceivedRequest {
  * Throws what is wrong with the body or its destination; nothing is stored then.
  */
 export async function acceptRequest(
-  { policy, jobs, secrets, doorbells }: Pick<GatewayParts, 'policy' | 'jobs' | 'secrets' | 'doorbells'>,
+  {
+    policy,
+    jobs,
+    secrets,
+    doorbells,
+    steps,
+  }: Pick<GatewayParts, 'policy' | 'jobs' | 'secrets' | 'doorbells' | 'steps'>,
   { body, caller, key }: ReceivedRequest,
 ): Promise<CreatedJob> {
   const { request: asSent, bearer, warnings } = parseManagementRequest(body);
@@ -37,8 +43,10 @@ export async function acceptRequest(
     caller,
     idempotency: key === undefined ? undefined : idempotencyOf(key, request),
   });
+  if (created.outcome !== 'CREATED') return created;
+  await steps.made('job stored');
   // Not awaited: the job is stored, and a broker that is down must not keep its caller waiting.
-  if (created.outcome === 'CREATED') void doorbells.ring({ jobId: created.job.id, operation });
+  void doorbells.ring({ jobId: created.job.id, operation });
   return created;
 }
 

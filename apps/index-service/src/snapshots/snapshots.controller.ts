@@ -1,11 +1,11 @@
 import { Controller, Delete, Get, HttpCode, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-import { openSnapshotRequestSchema, type Snapshot, type SnapshotTotals } from '@tidemark/contracts';
+import { openSnapshotRequestSchema, type Snapshot, type SnapshotTotals, type Steps } from '@tidemark/contracts';
 import type { DocumentIndex } from '@tidemark/document-index';
 import { callerGone, rawQuery, parsedBody } from '@tidemark/nest';
 
-import { DOCUMENT_INDEX, SESSION_SETTINGS, type SessionSettings } from '../tokens.js';
+import { DOCUMENT_INDEX, JOB_STEPS, SESSION_SETTINGS, type SessionSettings } from '../tokens.js';
 import { holdToGrant } from '../grants/grant-check.js';
 import { parseRange } from './range-query.js';
 import { sendPart } from './send-part.js';
@@ -16,6 +16,7 @@ export class SnapshotsController {
   constructor(
     @Inject(DOCUMENT_INDEX) private readonly index: DocumentIndex,
     @Inject(SESSION_SETTINGS) private readonly settings: SessionSettings,
+    @Inject(JOB_STEPS) private readonly steps: Steps,
   ) {}
 
   @Post()
@@ -23,6 +24,7 @@ export class SnapshotsController {
     const attempt = parsedBody(request, openSnapshotRequestSchema);
     holdToGrant(request, attempt);
     const opened = await this.index.snapshots.open(attempt, this.settings.partBytes, callerGone(reply));
+    await this.steps.made('snapshot opened');
     const { sessionId, columns, ranges, ...facts } = opened;
     const session = `${this.settings.advertisedUrl()}/snapshots/${sessionId}`;
     return { session, ...facts, columns: [...columns], ranges: [...ranges] };

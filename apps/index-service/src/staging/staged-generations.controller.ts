@@ -9,12 +9,13 @@ import {
   type BuildStatus,
   type LoadedPart,
   type StagedGeneration,
+  type Steps,
 } from '@tidemark/contracts';
 import type { DocumentIndex } from '@tidemark/document-index';
 import { BYTES_TYPE, callerGone, streamedBody, parsedBody } from '@tidemark/nest';
 
 import { holdToGrant } from '../grants/grant-check.js';
-import { DOCUMENT_INDEX, SESSION_SETTINGS, type SessionSettings } from '../tokens.js';
+import { DOCUMENT_INDEX, JOB_STEPS, SESSION_SETTINGS, type SessionSettings } from '../tokens.js';
 
 /** Staged generations, each in a session of this very process. */
 @Controller('staged-generations')
@@ -22,6 +23,7 @@ export class StagedGenerationsController {
   constructor(
     @Inject(DOCUMENT_INDEX) private readonly index: DocumentIndex,
     @Inject(SESSION_SETTINGS) private readonly settings: SessionSettings,
+    @Inject(JOB_STEPS) private readonly steps: Steps,
   ) {}
 
   @Post()
@@ -29,6 +31,7 @@ export class StagedGenerationsController {
     const attempt = parsedBody(request, openStagedRequestSchema);
     holdToGrant(request, attempt);
     const opened = await this.index.staged.open(attempt);
+    await this.steps.made('generation staged');
     const { sessionId, generation, expectedLive, loadedParts } = opened;
     const session = `${this.settings.advertisedUrl()}/staged-generations/${sessionId}`;
     return { session, generation, expectedLive, loadedParts: [...loadedParts] };
@@ -46,7 +49,9 @@ export class StagedGenerationsController {
     if (!/^[0-9]{1,6}$/.test(part)) throw new ParameterInvalidError('part', 'must be a number');
     const bytes = streamedBody(request, { type: BYTES_TYPE, limitBytes: facts.bytes });
     const rows = decodePart(bytes, facts, { entry: `part ${part}`, signal: callerGone(reply) });
-    return await this.index.staged.load(session, Number(part), rows);
+    const loaded = await this.index.staged.load(session, Number(part), rows);
+    await this.steps.made('part staged');
+    return loaded;
   }
 
   @Post(':session/build')
@@ -57,8 +62,10 @@ export class StagedGenerationsController {
   }
 
   @Get(':session/build')
-  buildStatus(@Param('session') sessionId: string): BuildStatus {
-    return this.index.staged.buildStatus(sessionId);
+  async buildStatus(@Param('session') sessionId: string): Promise<BuildStatus> {
+    const status = this.index.staged.buildStatus(sessionId);
+    if (status.state === 'DONE') await this.steps.made('indexes built');
+    return status;
   }
 
   @Delete(':session')

@@ -5,23 +5,29 @@ import {
   switchRequestSchema,
   undoRequestSchema,
   type IndexFigures,
+  type Steps,
   type SwitchAnswer,
   type UndoAnswer,
 } from '@tidemark/contracts';
 import { parsedBody } from '@tidemark/nest';
 import type { DocumentIndex } from '@tidemark/document-index';
 
-import { DOCUMENT_INDEX } from '../tokens.js';
+import { DOCUMENT_INDEX, JOB_STEPS } from '../tokens.js';
 
 /** What the gateway asks of the index: to switch, to switch back, and how it is. */
 @Controller()
 export class SwitchController {
-  constructor(@Inject(DOCUMENT_INDEX) private readonly index: DocumentIndex) {}
+  constructor(
+    @Inject(DOCUMENT_INDEX) private readonly index: DocumentIndex,
+    @Inject(JOB_STEPS) private readonly steps: Steps,
+  ) {}
 
   @Post('switch')
   @HttpCode(200)
   async switch(@Req() request: FastifyRequest): Promise<SwitchAnswer> {
-    return await this.index.switch(parsedBody(request, switchRequestSchema));
+    const answer = await this.index.switch(parsedBody(request, switchRequestSchema));
+    await this.steps.made('switched');
+    return answer;
   }
 
   @Post('undo')

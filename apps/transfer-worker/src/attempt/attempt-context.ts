@@ -1,4 +1,4 @@
-import type { FinishingRequest, WireClaim } from '@tidemark/contracts';
+import type { FinishingRequest, Steps, WireClaim } from '@tidemark/contracts';
 import type { Destination } from '@tidemark/destinations';
 import type { Clock, Logger } from '@tidemark/platform';
 
@@ -19,6 +19,7 @@ export interface AttemptContext {
   readonly index: InternalHttp;
   readonly spool: Spool;
   readonly progress: ProgressReports;
+  readonly steps: Steps;
   /** What of a finished archive is read back before the job succeeds. */
   readonly readBack: 'ALL' | 'SAMPLE';
   /** Ways that parts are moved side by side. */

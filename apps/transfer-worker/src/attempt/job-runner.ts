@@ -1,6 +1,6 @@
 import { v4 as uuid } from 'uuid';
 
-import { asTidemarkError, errorFacts, type Outcome, type WireClaim } from '@tidemark/contracts';
+import { asTidemarkError, errorFacts, type Outcome, type Steps, type WireClaim } from '@tidemark/contracts';
 import { resolveDestination, type Destination, type DestinationPolicy, type GivenLimits } from '@tidemark/destinations';
 import type { Messaging } from '@tidemark/messaging';
 import { anySignal, retry, systemClock, type Logger } from '@tidemark/platform';
@@ -22,6 +22,7 @@ export interface JobRunnerParts {
   readonly spool: SpoolFolder;
   readonly http: HttpSettings;
   readonly parallelism: number;
+  readonly steps: Steps;
   readonly log: Logger;
 }
 
@@ -80,7 +81,9 @@ export class JobRunner {
       log.info('attempt started');
       const outcome = await this.#run({ claim, claimedAtMillis, lease, log });
       log.info({ outcome: outcome?.state ?? 'not reported' }, 'attempt ended');
-      if (outcome) await this.#report(claim, outcome, lease.signal);
+      if (!outcome) return;
+      await this.#report(claim, outcome, lease.signal);
+      await this.parts.steps.made('outcome reported');
     } catch (error) {
       log.error({ err: error }, 'the outcome could not be reported; the lease makes it good');
     } finally {
@@ -133,6 +136,7 @@ export class JobRunner {
       ...context,
       index: this.#index,
       parallelism: this.parts.parallelism,
+      steps: this.parts.steps,
       readBack: context.destination.isRemote ? this.parts.http.readBack : 'ALL',
       signal,
       clock: systemClock,

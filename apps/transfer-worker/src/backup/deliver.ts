@@ -11,6 +11,7 @@ export async function deliver(
   context.progress.begin('DELIVERING');
   await context.finishing({ effect: { kind: 'FILE', ...sealed, result } });
   await context.destination.finish(sealed, context.claim, context.signal);
+  await context.steps.made('archive named');
 }
 
 /** Finishes what an earlier attempt had stored as its effect. */

@@ -34,7 +34,9 @@ export async function pack(context: AttemptContext, snapshot: SnapshotClient, ou
 
 async function* countedParts(context: AttemptContext, snapshot: SnapshotClient): AsyncGenerator<PackedPart> {
   for await (const part of fetchParts(snapshot, context)) {
+    await context.steps.made('part fetched');
     yield part;
+    await context.steps.made('part appended');
     context.progress.add(part.facts.rows, part.facts.bytes);
   }
 }

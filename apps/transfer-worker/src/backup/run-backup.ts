@@ -48,6 +48,7 @@ async function exported(context: AttemptContext): Promise<ArchiveDraft> {
   try {
     await pack(context, snapshot, draft.output);
     await draft.seal();
+    await context.steps.made('archive closed');
     return draft;
   } catch (error) {
     await draft.discard().catch(() => undefined);

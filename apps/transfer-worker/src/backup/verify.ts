@@ -28,6 +28,7 @@ export async function verify(context: AttemptContext, draft: ArchiveDraft): Prom
       bytes: parts.reduce((bytes, part) => bytes + (part?.bytes ?? 0), 0),
     });
     await archive.verify({ depth: 'BYTES', places, signal, onPart: (part) => progress.add(part.rows, part.bytes) });
+    await context.steps.made('read back');
     return { manifest, verified: places.length === manifest.parts.length ? 'EVERY_PART' : 'SAMPLE' };
   } finally {
     await source.close();

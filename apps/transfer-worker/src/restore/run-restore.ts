@@ -19,6 +19,7 @@ export async function runRestore(context: AttemptContext): Promise<'SWITCHING'> 
   const source = await openDestination(context);
   try {
     const archive = await openArchive(source, { signal });
+    await context.steps.made('archive opened');
     const plan = partsFor(archive.manifest, boundaryOf(context));
     const staging = await openStaging(context, archive, plan);
     const built = await load(context, { archive, plan, staging }).catch(async (error: unknown) => {

@@ -105,7 +105,7 @@ export class ChunkedUpload {
   async #acknowledge(chunk: number): Promise<void> {
     const { start, end } = this.parts.record.rangeOf(chunk);
     await this.parts.record.acknowledged(chunk);
-    this.parts.onBytes(end - start);
+    await this.parts.onBytes(end - start);
   }
 
   async #put(

@@ -70,7 +70,7 @@ export class HttpDraft implements ArchiveDraft {
     const source = await this.parts.spooled.open(signal);
     try {
       await this.#withRecord(sealed, async (record) => {
-        onBytes(sealed.bytes - pendingBytes(record));
+        await onBytes(sealed.bytes - pendingBytes(record));
         await this.#send(record, { source, onBytes }, signal);
         if (record.isContinued && !(await this.#hasLength(sealed, signal))) {
           await record.forget();

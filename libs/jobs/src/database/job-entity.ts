@@ -36,5 +36,6 @@ export const jobEntity = new EntitySchema<StoredJob>({
     notBeforeMicros: { name: 'not_before_micros', type: 'bigint' },
     leaseUntilMicros: { name: 'lease_until_micros', type: 'bigint', nullable: true },
     rungAtMicros: { name: 'rung_at_micros', type: 'bigint', nullable: true },
+    tellAtMicros: { name: 'tell_at_micros', type: 'bigint', nullable: true },
   },
 });

@@ -50,6 +50,7 @@ describe('the tables', () => {
       { name: 'JobTables1795400000001' },
       { name: 'UndoneJobs1795400000002' },
       { name: 'SealedSecrets1795400000003' },
+      { name: 'UntoldEnds1795800000004' },
     ]);
   });
 

@@ -55,6 +55,20 @@ class SealedSecrets1795400000003 implements MigrationInterface {
   }
 }
 
+/** Whether the end of a job, or its undo, has been told, so that no crash makes it unheard. */
+class UntoldEnds1795800000004 implements MigrationInterface {
+  readonly name = 'UntoldEnds1795800000004';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE jobs.job ADD COLUMN tell_at_micros bigint');
+    await runner.query('CREATE INDEX job_untold ON jobs.job (tell_at_micros) WHERE tell_at_micros IS NOT NULL');
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE jobs.job DROP COLUMN tell_at_micros');
+  }
+}
+
 /** Half-filled pages keep heartbeats, which touch no indexed column, on their page. */
 const JOB_TABLE = `
   CREATE TABLE jobs.job (
@@ -110,4 +124,9 @@ const TELL_CHANGE = `
   END $$`;
 
 /** In the order in which they were written; what has been released is never changed. */
-export const MIGRATIONS = [JobTables1795400000001, UndoneJobs1795400000002, SealedSecrets1795400000003];
+export const MIGRATIONS = [
+  JobTables1795400000001,
+  UndoneJobs1795400000002,
+  SealedSecrets1795400000003,
+  UntoldEnds1795800000004,
+];

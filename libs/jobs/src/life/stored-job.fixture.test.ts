@@ -83,6 +83,7 @@ export function storedJob(given: Partial<StoredJob> = {}): StoredJob {
     notBeforeMicros: NOW - 60 * SECOND,
     leaseUntilMicros: isHeld ? NOW + 10 * SECOND : null,
     rungAtMicros: NOW - 60 * SECOND,
+    tellAtMicros: null,
     ...given,
   };
 }

@@ -17,13 +17,15 @@ export interface StoredJob extends Omit<Job, 'documentSelfLink'> {
   attemptStartedAtMicros: number | null;
   notBeforeMicros: number;
   rungAtMicros: number | null;
+  /** Set while its end, or its undo, has not been told: from then on whoever sees it tells it. */
+  tellAtMicros: number | null;
   /** Set when the job enters FINISHING, and never changed. */
   effect: Effect | null;
 }
 
-/** What a change writes; `revision`, `position` and the erasing of secrets are not its business. */
+/** What a change writes; `revision`, `position`, the erasing of secrets and the telling of an end are not its business. */
 export type JobChanges = Partial<
-  Omit<StoredJob, 'id' | 'position' | 'revision' | 'createdAtMicros' | 'request' | 'sealedSecrets'>
+  Omit<StoredJob, 'id' | 'position' | 'revision' | 'createdAtMicros' | 'request' | 'sealedSecrets' | 'tellAtMicros'>
 >;
 
 /** A job at a moment of the database's clock. */

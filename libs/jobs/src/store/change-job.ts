@@ -37,14 +37,22 @@ async function seeJob(database: JobsDatabase, id: string): Promise<SeenJob | und
   return row && { job: database.toStoredJob(row), nowMicros: row.now_micros, behindAnother: row.behind_another };
 }
 
-/** One statement, which erases the secrets of a job that it ends; undefined when state, fence or lease are no longer those of `seen`. */
+/** Who has ended a job tells it at once; if that has not been done by then, a sweep does. */
+const TELL_AFTER_MICROS = 5_000_000;
+
+/** One statement, which erases the secrets of a job that it ends, and notes that this is to be told; undefined when state, fence or lease are no longer those of `seen`. */
 async function compareAndSet(
   database: JobsDatabase,
   seen: StoredJob,
   changes: JobChanges,
 ): Promise<StoredJob | undefined> {
-  const erased = changes.state && isTerminal(changes.state) ? { sealedSecrets: null } : {};
-  const values = { ...changes, ...erased, revision: () => 'revision + 1' } as QueryDeepPartialEntity<StoredJob>;
+  const isEnd = changes.state !== undefined && isTerminal(changes.state);
+  const values = {
+    ...changes,
+    ...(isEnd ? { sealedSecrets: null } : {}),
+    ...(isEnd || changes.undone !== undefined ? { tellAtMicros: () => `${NOW} + ${TELL_AFTER_MICROS}` } : {}),
+    revision: () => 'revision + 1',
+  } as QueryDeepPartialEntity<StoredJob>;
   const result = await database.run(
     async (runner) =>
       await runner.manager

@@ -1,0 +1,85 @@
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+
+import type { Step } from '@tidemark/contracts';
+
+/** A step at which a process stands still until it is let go, or dies. */
+export interface HeldStep {
+  /** Resolves when a process has come there. */
+  readonly reached: Promise<undefined>;
+  /** It goes on, and so does whoever comes there later. */
+  release(): void;
+}
+
+interface Hold {
+  readonly step: Step;
+  readonly reached: PromiseWithResolvers<undefined>;
+  readonly waiting: (() => void)[];
+  /** Of those that come there, so many more go on. */
+  passing: number;
+}
+
+/**
+ * Hears of every step of every process that is wired to it, and can hold one of them: what test/held-process.mjs asks.
+ * A line names the step, the answer is that it may go on.
+ */
+export class HeldSteps {
+  /** How often each step has been made. */
+  readonly counts = new Map<Step, number>();
+  readonly #sockets = new Set<Socket>();
+  #held: Hold | undefined;
+
+  private constructor(private readonly server: Server) {
+    server.on('connection', (socket) => this.#serve(socket));
+  }
+
+  static async open(): Promise<HeldSteps> {
+    const server = createServer();
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    return new HeldSteps(server);
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** The first time that anybody comes there from now on, or the one after so many others. One step at a time is held. */
+  hold(step: Step, after = 0): HeldStep {
+    const held: Hold = { step, reached: Promise.withResolvers(), waiting: [], passing: after };
+    this.#held = held;
+    return { reached: held.reached.promise, release: () => this.#release(held) };
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    this.server.close();
+    await once(this.server, 'close');
+  }
+
+  #serve(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.on('error', () => socket.destroy());
+    socket.once('close', () => this.#sockets.delete(socket));
+    createInterface({ input: socket }).on('line', (line) => {
+      const space = line.indexOf(' ');
+      this.#come(line.slice(space + 1) as Step, () => socket.write(`${line.slice(0, space)}\n`));
+    });
+  }
+
+  #come(step: Step, goOn: () => void): void {
+    this.counts.set(step, (this.counts.get(step) ?? 0) + 1);
+    const held = this.#held;
+    if (held?.step !== step || held.passing-- > 0) {
+      goOn();
+      return;
+    }
+    held.waiting.push(goOn);
+    held.reached.resolve(undefined);
+  }
+
+  #release(held: Hold): void {
+    if (this.#held === held) this.#held = undefined;
+    for (const goOn of held.waiting.splice(0)) goOn();
+  }
+}
