@@ -105,8 +105,8 @@ export class HttpDraft implements ArchiveDraft {
     });
     if (opened.source.size === sealed.bytes) return opened;
     await opened.source.close();
-    const reason = `of ${sealed.bytes} bytes that were sent, ${opened.source.size} lie there`;
-    throw new DestinationIgnoresRangesError(display, reason, { sent: sealed.bytes, there: opened.source.size });
+    const lengths = { sent: sealed.bytes, there: opened.source.size };
+    throw new DestinationIgnoresRangesError(display, reasonOf(lengths), lengths);
   }
 
   async #hasLength(sealed: SealedArchive, signal: AbortSignal): Promise<boolean> {
@@ -137,6 +137,14 @@ export class HttpDraft implements ArchiveDraft {
       await record.close();
     }
   }
+}
+
+function reasonOf({ sent, there }: { sent: number; there: number }): string {
+  if (there < sent) return `of ${sent} bytes that were sent, ${there} lie there`;
+  return (
+    `a longer file lay there and was not cut off behind the ${sent} bytes that were sent, so the ${there} bytes there ` +
+    'now are no archive; remove it there, or give each backup a URL of its own'
+  );
 }
 
 function pendingBytes(record: UploadRecord): number {
