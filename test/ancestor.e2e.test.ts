@@ -1,5 +1,4 @@
 /** The ancestor at the other end: its file service as destination and source, and its client at the archive depot. */
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,12 +12,12 @@ import {
   fingerprintOf,
   startSystem,
   TestProcess,
-  type IndexFingerprint,
   type RunningSystem,
 } from '@tidemark/testing';
 
+import { expectBack, writeTwoStates, type TwoStates } from './two-states.fixture.test.js';
+
 const MIB = 1024 * 1024;
-const DOCUMENTS = 1100;
 /** The most that the ancestor takes or sends at once. */
 const MOST_BYTES = 64 * MIB;
 const FILE = '/local-files/backup';
@@ -28,10 +27,7 @@ let it: RunningSystem;
 let folder: string;
 let depot: TestProcess;
 let service: AncestorFileService;
-/** When there was only the first document. */
-let moment: number;
-let early: IndexFingerprint;
-let archived: IndexFingerprint;
+let states: TwoStates;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tidemark-depot-'));
   const settings = { PORT: '0', TIDEMARK_DEPOT_FOLDER: folder };
@@ -43,12 +39,7 @@ beforeAll(async () => {
       TIDEMARK_HTTP_ALLOW_PRIVATE: '127.0.0.1',
     },
   });
-  const incompressible = (): string => randomBytes(16 * 1024).toString('base64');
-  const { body } = await it.client.put('/kept/first', { text: incompressible() });
-  moment = Number(body.documentUpdateTimeMicros);
-  early = await fingerprintOf(it);
-  await it.client.bulk(Array.from({ length: DOCUMENTS }, (_, n) => [`/kept/${n}`, { text: incompressible() }]));
-  archived = await fingerprintOf(it);
+  states = await writeTwoStates(it, 1100);
 });
 afterAll(async () => {
   await it.remove();
@@ -57,27 +48,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-const restored = async (): Promise<string> => (await fingerprintOf(it)).hash;
-
-/** Documents are lost and come back, all of them and those of a moment. */
-async function expectBackFrom(source: string): Promise<void> {
-  await it.client.call('DELETE', '/kept/1');
-  expect((await it.client.restore(source)).body).toMatchObject({ state: 'SUCCEEDED', attempt: 1 });
-  expect(await restored()).toBe(archived.hash);
-  const then = { timeSnapshotBoundaryMicros: moment };
-  expect((await it.client.restore(source, then)).body.state).toBe('SUCCEEDED');
-  expect(await restored()).toBe(early.hash);
-  expect((await it.client.restore(source)).body.state).toBe('SUCCEEDED');
-  expect(await restored()).toBe(archived.hash);
-}
-
 describe('the ancestor’s file service', () => {
   test('takes a backup in chunks and gives it back, asked in the only ways that it understands', async () => {
     const { status, body } = await it.client.backup(service.url + FILE);
     expect([status, body]).toMatchObject([200, { state: 'SUCCEEDED', result: { verified: 'EVERY_PART' } }]);
     const { archive } = body.result as { archive: { bytes: number } };
     expect(archive.bytes).toBe(service.content(FILE).length);
-    await expectBackFrom(service.url + FILE);
+    await expectBack(it, service.url + FILE, states);
 
     const [puts, gets] = [service.requests('PUT', FILE), service.requests('GET', FILE)];
     expect(puts).toHaveLength(Math.ceil(archive.bytes / (8 * MIB)));
@@ -117,7 +94,7 @@ describe('the ancestor’s client', () => {
     expect(new Set(answers.map(({ status }) => status))).toEqual(new Set([201, 202]));
     expect(downloaded.equals(await readFile(join(folder, 'its%2Fcopy.zip')))).toBe(true);
     await rm(join(folder, 'ours.zip'));
-    await expectBackFrom(`${depot.url}/archives/its/copy.zip`);
+    await expectBack(it, `${depot.url}/archives/its/copy.zip`, states);
   });
 });
 
@@ -125,7 +102,7 @@ test('a shorter backup over a longer one, which the ancestor never truncates, fa
   const destination = service.url + OTHER_FILE;
   expect((await it.client.backup(destination)).body.state).toBe('SUCCEEDED');
   const longer = service.content(OTHER_FILE).length;
-  const then = { timeSnapshotBoundaryMicros: moment };
+  const then = { timeSnapshotBoundaryMicros: states.moment };
   expect((await it.client.restore(destination, then)).body.state).toBe('SUCCEEDED');
   const { status, body } = await it.client.backup(destination);
   expect([status, body.state]).toEqual([502, 'FAILED']);
@@ -141,5 +118,5 @@ test('a shorter backup over a longer one, which the ancestor never truncates, fa
   const { liveGeneration } = await fingerprintOf(it);
   const back = await it.client.restore(destination);
   expect(back.body).toMatchObject({ state: 'FAILED', error: { code: 'ARCHIVE_DAMAGED' } });
-  expect(await fingerprintOf(it)).toEqual({ ...early, liveGeneration, previousGeneration: expect.any(Number) });
+  expect(await fingerprintOf(it)).toEqual({ ...states.early, liveGeneration, previousGeneration: expect.any(Number) });
 });
