@@ -21,7 +21,8 @@ export interface NginxOptions {
 /** An nginx on a port of 127.0.0.1. */
 export interface TemporaryNginx {
   readonly url: string;
-  /** The lines of its access log so far. */
+  readonly pid: number;
+  /** The lines of its access log, of every request that was answered before. */
   requests(): Promise<string[]>;
   stop(): Promise<void>;
 }
@@ -29,6 +30,7 @@ export interface TemporaryNginx {
 /** The last that nginx says before it takes connections; its port is open by then. */
 const READY = 'getrlimit(RLIMIT_NOFILE)';
 const PORT_ATTEMPTS = 5;
+const UNLOGGED = '/.unlogged';
 
 /** Starts an nginx of one process in a new folder. Both go with `stop`, and with our process however it ends. */
 export async function temporaryNginx(options: NginxOptions): Promise<TemporaryNginx> {
@@ -49,11 +51,17 @@ async function startOnce({ program, server, logFormat }: NginxOptions): Promise<
     await mkdir(join(folder, 'temporary'));
     const port = await freePort(0);
     await writeFile(join(folder, 'nginx.conf'), configuration({ folder, port, server, logFormat }));
-    await run(program, { keeper, folder, port });
+    const pid = await run(program, { keeper, folder, port });
     keeper.release();
+    const url = `http://127.0.0.1:${port}`;
     return {
-      url: `http://127.0.0.1:${port}`,
-      requests: async () => (await readFile(accessLog(folder), 'utf8')).split('\n').filter((line) => line !== ''),
+      url,
+      pid,
+      requests: async () => {
+        // A line is written after its answer; one process does the one thing before the other.
+        await (await fetch(`${url}${UNLOGGED}`)).text();
+        return (await readFile(accessLog(folder), 'utf8')).split('\n').filter((line) => line !== '');
+      },
       stop: () => keeper.close(),
     };
   } catch (error) {
@@ -67,10 +75,10 @@ interface Place {
   readonly port: number;
 }
 
-/** Resolves when it listens. */
+/** Resolves with its process when it listens. */
 async function run({ command, env }: NginxProgram, { keeper, folder, port }: Place & { keeper: Keeper }) {
   const output = join(folder, 'server.log');
-  const { exited } = await keeper.run({
+  const { pid, exited } = await keeper.run({
     command,
     args: ['-p', folder, '-c', join(folder, 'nginx.conf')],
     env,
@@ -80,7 +88,7 @@ async function run({ command, env }: NginxProgram, { keeper, folder, port }: Pla
       { signal: 'SIGKILL', millis: 5_000 },
     ],
   });
-  if (await hasSaid(READY, { log: { file: output, offset: 0 }, ended: exited, signal: undefined })) return;
+  if (await hasSaid(READY, { log: { file: output, offset: 0 }, ended: exited, signal: undefined })) return pid;
   const lines = await lastLines(output, 0);
   if (lines.some((line) => line.includes('Address already in use'))) throw new PortTakenError(port);
   throw new NginxStartError(lines);
@@ -104,6 +112,7 @@ http {
   ${TEMPORARY_PATHS.map((name) => `${name}_temp_path ${join(folder, 'temporary', name)};`).join('\n  ')}
   server {
     listen 127.0.0.1:${port};
+    location = ${UNLOGGED} { access_log off; return 204; }
     ${server}
   }
 }
