@@ -13,6 +13,7 @@ export * from './postgres-proxy.js';
 export { BACKUP_KIND, ERRORS, RESTORE_KIND, type ErrorCode, type Job, type JobError } from '@tidemark/contracts';
 export * from './own-mounts.js';
 export * from './tcp-proxy.js';
+export * from './test-authority.js';
 export * from './test-broker.js';
 export * from './hand.js';
 export * from './test-process.js';
