@@ -13,6 +13,7 @@ import { DEPOT_TOKENS, tokenCheck } from './callers/depot-tokens.js';
 import type { ArchiveDepotSettings } from './config.js';
 import { createFigures } from './figures.js';
 import { openStore } from './store/store.js';
+import { readTlsFiles } from './tls-files.js';
 
 export interface ArchiveDepotParts {
   readonly log: Logger;
@@ -35,6 +36,7 @@ export async function startArchiveDepot(
     tokens: { setting: DEPOT_TOKENS, given: tokens.length > 0 },
     danger: 'read and replace archives',
   });
+  const tls = await readTlsFiles(settings);
   const store = await openStore(settings.TIDEMARK_DEPOT_FOLDER, { clock, log });
   const sweep = new Loop({ name: 'the sweep of uploads', everyMillis: SWEEP_MILLIS, log }, () => store.uploads.sweep());
   sweep.start();
@@ -42,7 +44,7 @@ export async function startArchiveDepot(
   const metrics = createMetrics('archive-depot');
   const module = ArchiveDepotModule.register({ store, figures: createFigures(metrics, store), metrics, log });
   const onRequest = [tokens.length > 0 ? tokenCheck(tokens) : hostAndOriginCheck(settings.TIDEMARK_HOSTS)];
-  const app = await createHttpApplication(module, { log, metrics, onRequest, limits, streamAll: true });
+  const app = await createHttpApplication(module, { log, metrics, onRequest, limits, streamAll: true, tls });
   onStop('http', () => app.close());
   const url = await listen(app, { host: settings.HOST, port: settings.PORT, setting: 'PORT' });
   log.info({ url }, 'archive-depot is listening');

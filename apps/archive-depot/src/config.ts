@@ -14,6 +14,9 @@ export const archiveDepotSettings = z.object({
   TIDEMARK_AUTH: z.literal('none', 'must be none').optional(),
   /** Names that it is called by where there are no tokens, besides localhost and loopback literals. */
   TIDEMARK_HOSTS: commaList(),
+  /** Paths of PEM files, both or none. */
+  TIDEMARK_TLS_CERT: z.string().optional(),
+  TIDEMARK_TLS_KEY: z.string().optional(),
   TIDEMARK_LOG_LEVEL: logLevel,
 });
 export type ArchiveDepotSettings = z.infer<typeof archiveDepotSettings>;

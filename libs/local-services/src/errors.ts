@@ -184,7 +184,21 @@ export class NoRabbitMqError extends LocalServiceError {
   }
 }
 
-/** Debian's packages of RabbitMQ could not be fetched or unpacked. */
+/** There is no nginx on this machine and none can be had; one reason for each way that was tried. */
+export class NoNginxError extends LocalServiceError {
+  constructor(readonly reasons: readonly string[]) {
+    super(`no nginx can be started here: install nginx; ${reasons.join('; ')}`);
+  }
+}
+
+/** It ended before it was ready. */
+export class NginxStartError extends LocalServiceError {
+  constructor(readonly lastLines: readonly string[]) {
+    super(`nginx ended before it was ready: ${lastLines.join(' | ')}`);
+  }
+}
+
+/** Packages of Debian could not be fetched or unpacked. */
 export class PackagesUnusableError extends LocalServiceError {
   constructor(
     readonly command: string,

@@ -1,6 +1,8 @@
 export * from './test-database.js';
 export * from './test-index.js';
 export * from './copy-over.js';
+export { ANCESTOR_AGENT, ANCESTOR_CHUNK_BYTES, AncestorClient } from './ancestor/client.js';
+export * from './ancestor/file-service.js';
 export * from './system.js';
 export * from './system-client.js';
 export * from './exchange.js';
@@ -11,6 +13,7 @@ export * from './postgres-proxy.js';
 export { BACKUP_KIND, ERRORS, RESTORE_KIND, type ErrorCode, type Job, type JobError } from '@tidemark/contracts';
 export * from './own-mounts.js';
 export * from './tcp-proxy.js';
+export * from './test-authority.js';
 export * from './test-broker.js';
 export * from './hand.js';
 export * from './held-steps.js';

@@ -181,6 +181,14 @@ function throwLost(display: string): (error: unknown) => never {
 }
 
 function otherLength(display: string, { bytes }: SealedArchive, there: number): DestinationIgnoresRangesError {
-  const reason = `of ${bytes} bytes that were sent, ${there} lie there`;
-  return new DestinationIgnoresRangesError(display, reason, { sent: bytes, there });
+  const lengths = { sent: bytes, there };
+  return new DestinationIgnoresRangesError(display, reasonOf(lengths), lengths);
+}
+
+function reasonOf({ sent, there }: { sent: number; there: number }): string {
+  if (there < sent) return `of ${sent} bytes that were sent, ${there} lie there`;
+  return (
+    `a longer file lay there and was not cut off behind the ${sent} bytes that were sent, so the ${there} bytes there ` +
+    'now are no archive; remove it there, or give each backup a URL of its own'
+  );
 }

@@ -2,9 +2,10 @@ import { describe, expect, test } from '@jest/globals';
 import { silentLogger as log } from '@tidemark/platform';
 
 import { NoRabbitMqError } from '../errors.js';
-import { containerProgram } from './container-engine.js';
-import { wantedPackages } from './debian-packages.js';
+import { packagesOf } from '../host/debian-packages.js';
 import type { NodePrograms } from './broker-programs.js';
+import { containerProgram } from './container-engine.js';
+import { isWanted } from './packaged.js';
 import { findBrokerPrograms } from './programs.js';
 
 const programs: NodePrograms = { kind: 'node', server: '/x/rabbitmq-server', epmd: '/x/epmd', path: '/x', from: 'x' };
@@ -35,7 +36,7 @@ test('of all that RabbitMQ depends on only Erlang is fetched, and each package o
     'erlang-base',
     '',
   ].join('\n');
-  expect(wantedPackages(depends)).toEqual(['rabbitmq-server', 'erlang-base']);
+  expect(packagesOf(depends).filter(isWanted)).toEqual(['rabbitmq-server', 'erlang-base']);
 });
 
 test('a container listens on the loopback interface, has its settings, and its password is not on the command line', () => {

@@ -20,6 +20,12 @@ import { rawPath } from './request-path.js';
 import { keepServerState } from './server-state.js';
 import { leaveBodiesRaw } from './whole-body.js';
 
+/** PEM texts: the certificate, with those between it and its authority, and its key. */
+export interface TlsIdentity {
+  readonly cert: string;
+  readonly key: string;
+}
+
 export interface HttpApplicationOptions {
   readonly log: Logger;
   /** Where the durations of requests are kept. */
@@ -29,6 +35,8 @@ export interface HttpApplicationOptions {
   readonly limits?: Partial<HttpLimits>;
   /** Bodies of every type are left as streams, not only those of the streamed types. */
   readonly streamAll?: boolean;
+  /** Served over https with this; over http where there is none. */
+  readonly tls?: TlsIdentity | undefined;
 }
 
 /**
@@ -42,7 +50,7 @@ export async function createHttpApplication(
   const { log } = options;
   const limits = { ...HTTP_LIMITS, ...options.limits };
   const socketErrors = new SocketErrors(limits);
-  const adapter = createAdapter(limits, socketErrors, log);
+  const adapter = createAdapter(limits, socketErrors, options);
   const fastify: FastifyInstance = adapter.getInstance();
   socketErrors.watch(fastify);
   keepServerState(fastify.server, { limits, stopping: manageConnectionEnds(fastify, limits) });
@@ -63,14 +71,20 @@ export async function createHttpApplication(
   return app;
 }
 
-function createAdapter(limits: HttpLimits, socketErrors: SocketErrors, log: Logger): FastifyAdapter {
+function createAdapter(
+  limits: HttpLimits,
+  socketErrors: SocketErrors,
+  { log, tls }: HttpApplicationOptions,
+): FastifyAdapter {
+  const server = {
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: limits.headersMillis,
+    connectionsCheckingInterval: Math.ceil(limits.headersMillis / 4),
+    requireHostHeader: false,
+  };
+  const secure = { ...server, ...tls, handshakeTimeout: limits.headersMillis };
   return new FastifyAdapter({
-    http: {
-      maxHeaderSize: limits.headerBytes,
-      headersTimeout: limits.headersMillis,
-      connectionsCheckingInterval: Math.ceil(limits.headersMillis / 4),
-      requireHostHeader: false,
-    },
+    ...(tls ? { https: secure } : { http: server }),
     keepAliveTimeout: limits.keepAliveMillis,
     bodyLimit: limits.bodyBytes,
     trustProxy: false,

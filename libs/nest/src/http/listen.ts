@@ -1,4 +1,5 @@
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
+import { Server as TlsServer } from 'node:tls';
 
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance } from 'fastify';
@@ -45,5 +46,6 @@ export async function listen(app: NestFastifyApplication, { host, port, setting 
   }
   const { address, port: opened } = fastify.server.address() as AddressInfo;
   const reachable = ANY_ADDRESS.get(address) ?? address;
-  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${opened}`;
+  const scheme = (fastify.server as Server) instanceof TlsServer ? 'https' : 'http';
+  return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${opened}`;
 }

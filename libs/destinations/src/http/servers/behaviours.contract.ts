@@ -1,5 +1,7 @@
 import { buffer } from 'node:stream/consumers';
 
+import { answerAsAncestor } from '@tidemark/testing';
+
 import { getRange, putRange, type Behaviour, type TestServer } from './test-server.contract.js';
 
 /** PUT and GET of ranges as RFC 9110 has them; what is put is there at once, and of the total's length. */
@@ -105,47 +107,13 @@ export const appending =
     return true;
   };
 
-/**
- * The ancestor's file service: writes at the start of a range and never truncates, sends what it got back; answers
- * closed ranges with 200 and leaves the last byte out, and others with 400.
- */
+/** The ancestor's file service, for the one archive of the server. */
 export const ancestor =
   (server: TestServer): Behaviour =>
   async (request, response) => {
-    if (request.method === 'PUT') await putAsAncestor(server, request, response);
-    else getAsAncestor(server, request, response);
+    await answerAsAncestor(server, request, response);
     return true;
   };
-
-const ANCESTOR_BYTES = 64 * 1024 * 1024;
-const OCTETS = { 'content-type': 'application/octet-stream' };
-
-async function putAsAncestor(server: TestServer, ...[request, response]: Parameters<Behaviour>): Promise<void> {
-  const body = await buffer(request);
-  const range = putRange(request);
-  const isText = /^(text|application\/json)/.test(request.headers['content-type'] ?? '');
-  if (isText || body.length > ANCESTOR_BYTES) response.writeHead(400).end();
-  else if (range === undefined && request.headers['content-range'] !== undefined) response.writeHead(500).end(body);
-  else {
-    const total = server.content?.length ?? 0;
-    server.content = place(server.content, body, { start: range?.start ?? 0, total });
-    response.writeHead(200, OCTETS).end(body);
-  }
-}
-
-function getAsAncestor({ content }: TestServer, ...[request, response]: Parameters<Behaviour>): void {
-  const range = getRange(request);
-  if (content === undefined) response.writeHead(404).end();
-  else if (request.headers.range === undefined) response.writeHead(200).end('{"writeFinished":false}');
-  else if (!range || range.start > content.length || Math.max(range.start, range.end) > 2 ** 31 - 1) {
-    response.writeHead(400).end('{"message":"For input string"}');
-  } else {
-    const end = Math.min(range.end, content.length);
-    const headers = { ...OCTETS, 'content-range': `bytes ${range.start}-${end}/${content.length}` };
-    const zipped = request.headers['accept-encoding'] ? { 'content-encoding': 'gzip' } : {};
-    response.writeHead(200, { ...headers, ...zipped }).end(content.subarray(range.start, end));
-  }
-}
 
 function place(old: Buffer | undefined, body: Buffer, at: { start: number; total: number }): Buffer {
   const content = Buffer.alloc(Math.max(at.total, at.start + body.length));
