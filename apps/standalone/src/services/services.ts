@@ -50,6 +50,9 @@ export async function startServices(settings: ServicesSettings, context: Context
   const index = await start('index-service', {
     PORT: String(ports.index),
     DATABASE_URL: databaseUrl,
+    AMQP_URL: '',
+    TIDEMARK_SECRET_KEY: '',
+    TIDEMARK_API_TOKENS: '',
     TIDEMARK_GRANT_KEY: keys.publicKey,
   });
   const gateway = await start('gateway', {
