@@ -62,7 +62,7 @@ export function addressOn(name, network) {
   return `${subnet(network)}.${containerNames.indexOf(name) + 2}`;
 }
 
-/** Every address that a container has for others, and whether another one shares a network with it. */
+/** One on each network that the container is on. */
 export function addressesOf(name) {
   return joined[name].map((network) => addressOn(name, network));
 }

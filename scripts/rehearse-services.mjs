@@ -22,17 +22,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 import { commandOf, instructionsOf, overlaid, readCompose, readDockerfile, readEnv } from './compose-files.mjs';
 import { Calls, request } from './rehearsal-calls.mjs';
-import {
-  addressesOf,
-  hasWayOut,
-  hostsOf,
-  inNetworkOf,
-  join as joinNetwork,
-  layNetworks,
-  meet,
-  OUTSIDE,
-  publish,
-} from './rehearsal-networks.mjs';
+import { hostsOf, inNetworkOf, join as joinNetwork, layNetworks, OUTSIDE, publish } from './rehearsal-networks.mjs';
+import { expectReach } from './rehearsal-reach.mjs';
 import { REFUSALS } from './rehearsal-refusals.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -55,15 +46,6 @@ const calls = new Calls({ operator, reader, tell });
 const FILE = 'file:/var/backup/rehearsal.zip';
 const DEPOT = 'http://archive-depot:8082/archives';
 const OUTSIDE_TOKEN = randomBytes(32).toString('hex');
-/** Where each listens for others. */
-const PORTS = {
-  postgres: [5432],
-  rabbitmq: [5672],
-  'index-service': [8081],
-  gateway: [8000, 8001],
-  'transfer-worker': [],
-  'archive-depot': [8082],
-};
 const OURS = ['index-service', 'gateway', 'transfer-worker', 'archive-depot'];
 
 function command(name, args, options = {}) {
@@ -271,31 +253,6 @@ async function backUpAndRestore() {
   if (inBackups !== '') throw new Error(`the gateway sees ${inBackups}`);
 }
 
-/** Who gets a connection to whom: as the networks are meant, and outside who is meant to. */
-function expectReach() {
-  const everybody = Object.keys(compose.services);
-  const targets = everybody.flatMap((to) =>
-    PORTS[to].flatMap((port) => addressesOf(to).map((address) => ({ to, address, port }))),
-  );
-  targets.push({ to: OUTSIDE.name, address: OUTSIDE.address, port: 8082 });
-  const script = `import { connect } from 'node:net';
-    const reached = await Promise.all(${JSON.stringify(targets)}.map(({ to, address, port }) =>
-      new Promise((resolve) => {
-        const socket = connect({ host: address, port, timeout: 2000 });
-        const end = (isThere) => { socket.destroy(); resolve(isThere ? to : undefined); };
-        socket.once('connect', () => end(true)).once('error', () => end(false)).once('timeout', () => end(false));
-      })));
-    console.log(JSON.stringify([...new Set(reached)].filter(Boolean)));`;
-  for (const name of OURS) {
-    const { stdout, stderr } = ask(name, ['node', '--input-type=module', '-e', script]);
-    const reached = JSON.stringify(JSON.parse(stdout || '[]').toSorted());
-    const meant = everybody.filter((other) => PORTS[other].length > 0 && (other === name || meet(name, other)));
-    if (hasWayOut(name)) meant.push(OUTSIDE.name);
-    if (reached !== JSON.stringify(meant.toSorted())) throw new Error(`${name} reaches ${reached} ${stderr}`);
-    tell(`${name} reaches ${meant.filter((other) => other !== name).join(', ') || 'nothing'}`);
-  }
-}
-
 /** A server of other people: here it is the depot again, on the host. */
 async function startOutside() {
   const main = join(work, 'images/archive-depot/srv/tidemark/apps/archive-depot/dist/main.js');
@@ -321,7 +278,7 @@ async function expectWayOut() {
   compose = overlaid(compose, outside);
   joinNetwork('transfer-worker', 'outside');
   for (const name of ['gateway', 'transfer-worker']) await startService(name);
-  expectReach();
+  expectReach({ from: OURS, ask, tell });
   await calls.backUpAndRestore({ destination: `${OUTSIDE_URL}/a.zip`, bearer: OUTSIDE_TOKEN });
   await calls.expectRefused({ destination: `${DEPOT}/a.zip`, bearer: env.TIDEMARK_DEPOT_TOKENS });
 }
@@ -353,7 +310,7 @@ try {
   await calls.expectCallersRefused();
   await backUpAndRestore();
   expectRefusals();
-  expectReach();
+  expectReach({ from: OURS, ask, tell });
   for (const { name, child } of running.filter(({ name }) => OURS.includes(name))) tellMemory(name, child);
   await expectWayOut();
   for (const service of running.filter(({ name }) => OURS.includes(name)).toReversed()) await stop(service);
