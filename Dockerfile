@@ -16,6 +16,9 @@ RUN --mount=type=cache,target=/root/.npm npm ci --workspace=apps/index-service -
 FROM build AS transfer-worker-files
 RUN --mount=type=cache,target=/root/.npm npm ci --workspace=apps/transfer-worker --omit=dev --omit=optional --no-audit --no-fund
 
+FROM build AS archive-depot-files
+RUN --mount=type=cache,target=/root/.npm npm ci --workspace=apps/archive-depot --omit=dev --omit=optional --no-audit --no-fund
+
 FROM node:24.21-slim AS service
 ENV NODE_ENV=production
 WORKDIR /srv/tidemark
@@ -52,3 +55,15 @@ EXPOSE 8083
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8083/core/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=192", "--optimize-for-size", "apps/transfer-worker/dist/main.js"]
+
+FROM service AS archive-depot
+RUN install -d -o node -g node -m 0700 /var/lib/tidemark-depot
+COPY --from=archive-depot-files /srv/tidemark/node_modules node_modules
+COPY --from=archive-depot-files /srv/tidemark/libs libs
+COPY --from=archive-depot-files /srv/tidemark/apps/archive-depot apps/archive-depot
+USER node
+VOLUME ["/var/lib/tidemark-depot"]
+EXPOSE 8082
+HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:8082/core/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=192", "--optimize-for-size", "apps/archive-depot/dist/main.js"]

@@ -35,6 +35,7 @@ export type Env = Readonly<Record<string, string>>;
 export function readEnv(text: string): Env;
 export function namesWanted(text: string): string[];
 export function readCompose(text: string, env: Env): ComposeFile;
+export function overlaid(base: ComposeFile, over: object): ComposeFile;
 export function readDockerfile(text: string): Stage[];
 export function instructionsOf(stages: readonly Stage[], name: string): Instruction[];
 export function commandOf(instruction: Instruction): string[];

@@ -11,23 +11,35 @@ export function readEnv(text) {
   );
 }
 
-const VARIABLE = /\$\$|\$\{([A-Z_]+):\?([^}]*)\}|\$/g;
+const VARIABLE = /\$\$|\$\{([A-Z_]+)(:\?|:?-)([^}]*)\}|\$/g;
 
-/** Names that a compose file takes from its environment. */
+/** Names that a compose file must find in its environment; those with a default are not among them. */
 export function namesWanted(text) {
-  return [...new Set([...text.matchAll(VARIABLE)].map(([, name]) => name).filter(Boolean))];
+  const wanted = [...text.matchAll(VARIABLE)].filter(([, , operator]) => operator === ':?');
+  return [...new Set(wanted.map(([, name]) => name))];
 }
 
 /** The compose file with the environment put in. Throws what Compose would say where a name is missing. */
 export function readCompose(text, env) {
-  const filled = text.replace(VARIABLE, (found, name, complaint) => {
+  const filled = text.replace(VARIABLE, (found, name, operator, otherwise) => {
     if (found === '$$') return '$';
     if (name === undefined) throw new Error('a $ that is neither doubled nor the beginning of ${NAME:?what to do}');
-    if (!env[name]) throw new Error(`${name}: ${complaint}`);
-    return env[name];
+    if (env[name] || (operator === '-' && name in env)) return env[name];
+    if (operator === ':?') throw new Error(`${name}: ${otherwise}`);
+    return otherwise;
   });
   return parse(filled, { merge: true });
 }
+
+/** A compose file with another one over it, as far as Compose's way to join them matters here: lists grow. */
+export function overlaid(base, over) {
+  if (Array.isArray(base) && Array.isArray(over)) return [...new Set([...base, ...over])];
+  if (!isMap(base) || !isMap(over)) return over;
+  const joined = Object.keys(over).map((key) => [key, key in base ? overlaid(base[key], over[key]) : over[key]]);
+  return { ...base, ...Object.fromEntries(joined) };
+}
+
+const isMap = (value) => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** Stages in their order, each with its instructions: the keyword, what stands behind it, and that as a list if it is one. */
 export function readDockerfile(text) {

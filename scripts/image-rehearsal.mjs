@@ -11,7 +11,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 import { readDockerfile } from './compose-files.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
-const TARGETS = ['gateway', 'index-service', 'transfer-worker'];
+const TARGETS = ['gateway', 'index-service', 'transfer-worker', 'archive-depot'];
 /** As the images have it: the one of the npm scripts, whatever this was started with. */
 const npmNode = join(ROOT, 'node_modules/.bin/node');
 const NODE = existsSync(npmNode) ? realpathSync(npmNode) : process.execPath;

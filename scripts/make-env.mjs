@@ -28,6 +28,7 @@ const settings = {
   TIDEMARK_GRANT_PUBLIC_KEY: publicKey.toString('base64'),
   TIDEMARK_SECRET_KEY: randomBytes(32).toString('base64'),
   TIDEMARK_API_TOKENS: `operator:operator:${random()}`,
+  TIDEMARK_DEPOT_TOKENS: random(),
 };
 
 /** As RabbitMQ keeps it: base64 of four bytes of salt and the SHA-256 of salt and password. */

@@ -5,6 +5,9 @@ const query = (sql) => `import pg from 'pg';
 const amqp = (call) => `import { connect } from 'amqplib';
   const channel = await (await connect(process.env.AMQP_URL)).createConfirmChannel();
   await channel.${call}; if (${call.startsWith('publish')}) await channel.waitForConfirms(); process.exit(0);`;
+const depot = (init) => `const { status } = await fetch('http://archive-depot:8082/archives/first.zip', ${init});
+  if (status >= 400) throw new Error('status ' + status);`;
+const UNKNOWN_TOKEN = `{ headers: { authorization: 'Bearer ' + 'x'.repeat(43) } }`;
 /** Service, script and the words that it ends with. */
 export const REFUSALS = [
   ['gateway', query('SELECT FROM catalog.index'), 'permission denied'],
@@ -23,4 +26,10 @@ export const REFUSALS = [
   ['transfer-worker', amqp(`publish('', 'tidemark.reports', Buffer.from('{}'))`), 'ACCESS_REFUSED'],
   ['gateway', amqp(`assertQueue('another')`), 'ACCESS_REFUSED'],
   ['gateway', `import { writeFileSync } from 'node:fs'; writeFileSync('apps/x', '');`, 'EROFS'],
+  ['transfer-worker', depot('{}'), 'status 401'],
+  ['transfer-worker', depot(UNKNOWN_TOKEN), 'status 401'],
+  ['gateway', depot('{}'), 'getaddrinfo'],
+  ['archive-depot', `import 'pg';`, 'ERR_MODULE_NOT_FOUND'],
+  ['archive-depot', `import 'axios';`, 'ERR_MODULE_NOT_FOUND'],
+  ['archive-depot', `import { writeFileSync } from 'node:fs'; writeFileSync('/var/lib/x', '');`, 'EROFS'],
 ];

@@ -1,16 +1,29 @@
 /**
  * The second half of image-rehearsal.mjs, in namespaces for itself: a private PostgreSQL and RabbitMQ are set up from
  * docker-compose.yml, and each service runs as its image says: its command, its user, a file system that it cannot
- * write to but for its volumes. Names of containers lead to the loopback interface, the only one there is.
+ * write to but for its volumes, and its networks. Then the worker gets the way out that compose/outside.yml is about.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, chownSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { commandOf, instructionsOf, readCompose, readDockerfile, readEnv } from './compose-files.mjs';
+import { commandOf, instructionsOf, overlaid, readCompose, readDockerfile, readEnv } from './compose-files.mjs';
+import { Calls, request } from './rehearsal-calls.mjs';
+import { hostsOf, inNetworkOf, join as joinNetwork, layNetworks, OUTSIDE, publish } from './rehearsal-networks.mjs';
+import { expectReach } from './rehearsal-reach.mjs';
 import { REFUSALS } from './rehearsal-refusals.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -23,9 +36,17 @@ const env = readEnv(readFileSync(join(work, '.env'), 'utf8'));
 const [, operator] = /^operator:operator:(.+)$/.exec(env.TIDEMARK_API_TOKENS) ?? [];
 const reader = randomBytes(32).toString('hex');
 env.TIDEMARK_API_TOKENS += `,looker:reader:${reader}`;
-const compose = readCompose(readFileSync(join(ROOT, 'docker-compose.yml'), 'utf8'), env);
+const composeOf = (file, more = {}) => readCompose(readFileSync(join(ROOT, file), 'utf8'), { ...env, ...more });
+const OUTSIDE_URL = `http://${OUTSIDE.name}:8082/archives`;
+const outside = composeOf('compose/outside.yml', { TIDEMARK_HTTP_ALLOW: OUTSIDE_URL });
+let compose = composeOf('docker-compose.yml');
 const stages = readDockerfile(readFileSync(join(ROOT, 'Dockerfile'), 'utf8'));
 const running = [];
+const calls = new Calls({ operator, reader, tell });
+const FILE = 'file:/var/backup/rehearsal.zip';
+const DEPOT = 'http://archive-depot:8082/archives';
+const OUTSIDE_TOKEN = randomBytes(32).toString('hex');
+const OURS = ['index-service', 'gateway', 'transfer-worker', 'archive-depot'];
 
 function command(name, args, options = {}) {
   const { status, stdout, stderr, error } = spawnSync(name === 'node' ? process.execPath : name, args, {
@@ -84,11 +105,12 @@ async function startPostgres() {
   command(as('postgres')[0], [...as('postgres').slice(1), ...initdb, '--auth-host=scram-sha-256', '-D', data], {
     cwd: '/',
   });
-  const postgres = start('postgres', [...as('postgres'), join(bin, 'postgres'), '-D', data, '-k', socket], {
-    cwd: '/',
-  });
+  // As the image has it.
+  appendFileSync(join(data, 'pg_hba.conf'), 'host all all all scram-sha-256\n');
+  const server = [join(bin, 'postgres'), '-D', data, '-k', socket, '-c', 'listen_addresses=*'];
+  const postgres = start('postgres', [...inNetworkOf('postgres'), ...as('postgres'), ...server], { cwd: '/' });
   const psql = ['--username=postgres', `--host=${socket}`, '--no-psqlrc', '--quiet', '-v', 'ON_ERROR_STOP=1'];
-  await until(postgres, () => spawnSync('pg_isready', [`--host=127.0.0.1`]).status === 0);
+  await until(postgres, () => spawnSync('pg_isready', [`--host=${socket}`]).status === 0);
   command('psql', [...psql, '--dbname=postgres', '-c', `CREATE DATABASE ${environment.POSTGRES_DB}`]);
   const scripts = join(ROOT, 'compose/postgres/roles.sql');
   const own = { ...process.env, ...environment };
@@ -121,10 +143,14 @@ async function startRabbitMq() {
     RABBITMQ_PID_FILE: join(home, 'pid'),
   };
   const bin = '/usr/lib/rabbitmq/bin';
-  const rabbitmq = start('rabbitmq', [...as('rabbitmq'), join(bin, 'rabbitmq-server')], { env: own, cwd: home });
+  const inRabbitMq = [...inNetworkOf('rabbitmq'), ...as('rabbitmq')];
+  const rabbitmq = start('rabbitmq', [...inRabbitMq, join(bin, 'rabbitmq-server')], {
+    env: own,
+    cwd: home,
+  });
   const [, ...check] = compose.services.rabbitmq.healthcheck.test;
-  const args = [...as('rabbitmq').slice(1), join(bin, check[0]), ...check.slice(1)];
-  await until(rabbitmq, () => spawnSync('setpriv', args, { env: own, cwd: home }).status === 0);
+  const [program, ...args] = [...inRabbitMq, join(bin, check[0]), ...check.slice(1)];
+  await until(rabbitmq, () => spawnSync(program, args, { env: own, cwd: home }).status === 0);
 }
 
 /** Mounts what stands for the container's file system; everything but volumes and tmpfs is read-only at the end. */
@@ -145,7 +171,7 @@ function mountRoot(name, { volumes = [], tmpfs = [] }) {
     if (existsSync(`/${path}`)) command('ln', ['-s', `usr/${path}`, join(root, path)]);
   mkdirSync(join(root, 'etc'));
   writeFileSync(join(root, 'etc/passwd'), `node:x:${NODE_USER}:${NODE_USER}::/home/node:/bin/sh\n`);
-  writeFileSync(join(root, 'etc/hosts'), `127.0.0.1 localhost ${Object.keys(compose.services).join(' ')}\n`);
+  writeFileSync(join(root, 'etc/hosts'), hostsOf(name));
   for (const path of volumes.map((each) => each.split(':').at(-1))) {
     const { uid, gid, mode } = statSync(join(image, path));
     const own = folder(join(work, 'volumes', path), 'root', mode & 0o777);
@@ -168,6 +194,7 @@ function inContainer(name, args) {
   const own = Object.entries(compose.services[name].environment).map(([setting, value]) => `${setting}=${value}`);
   const rights = ['--no-new-privs', '--bounding-set=-all', '--inh-caps=-all', '--clear-groups'];
   return [
+    ...inNetworkOf(name),
     ...['chroot', join(work, 'roots', name), 'setpriv', `--reuid=${NODE_USER}`, `--regid=${NODE_USER}`, ...rights],
     ...['env', '--ignore-environment', `--chdir=${workdir}`, 'PATH=/opt/node:/usr/bin', ...imageEnv, ...own, ...args],
   ];
@@ -179,7 +206,6 @@ function ask(name, args) {
 }
 
 async function startService(name) {
-  mountRoot(name, compose.services[name]);
   const of = (wanted) => commandOf(instructionsOf(stages, name).find(({ keyword }) => keyword === wanted));
   const service = start(name, inContainer(name, of('CMD')));
   await until(service, () => ask(name, of('HEALTHCHECK')).status === 0);
@@ -194,49 +220,6 @@ function expectRefusals() {
   tell(`${REFUSALS.length} things that no service may do are refused`);
 }
 
-async function call(method, path, { body, type = 'application/json', headers = {}, token = operator, code, status }) {
-  const answer = await fetch(`http://127.0.0.1:8000${path}`, {
-    method,
-    headers: { ...(token && { authorization: `Bearer ${token}` }), ...(body && { 'content-type': type }), ...headers },
-    ...(body && { body: typeof body === 'string' ? body : JSON.stringify(body) }),
-  });
-  const text = await answer.text();
-  const answered = text === '' ? undefined : JSON.parse(text);
-  if (answer.status !== status || answered?.code !== code)
-    throw new Error(`${method} ${path}: ${answer.status} ${text}`);
-  return answered;
-}
-
-/** Without a token, with one that is not known, and with one for less. */
-async function expectCallersRefused() {
-  const patch = { body: request('BackupRequest') };
-  for (const token of [null, 'x'.repeat(64)]) {
-    await call('GET', '/core/management', { token, status: 401, code: 'UNAUTHENTICATED' });
-    await call('PATCH', '/core/management', { ...patch, token, status: 401, code: 'UNAUTHENTICATED' });
-  }
-  await call('GET', '/core/management/jobs', { token: reader, status: 200 });
-  await call('PATCH', '/core/management', { ...patch, token: reader, status: 403, code: 'FORBIDDEN' });
-  await call('PUT', '/notes/first', { body: {}, token: reader, status: 403, code: 'FORBIDDEN' });
-  const { documentLinks } = await call('GET', '/core/management/jobs', { status: 200 });
-  if (documentLinks.length > 0) throw new Error(`a caller who was refused has made ${documentLinks}`);
-  tell('callers are refused without a token (401) and with one for less (403)');
-}
-
-const request = (kind) => ({
-  kind: `com:vmware:xenon:services:common:ServiceHostManagementService:${kind}`,
-  destination: 'file:/var/backup/rehearsal.zip',
-});
-
-async function job(kind) {
-  const done = await call('PATCH', '/core/management', {
-    body: request(kind),
-    headers: { prefer: 'wait=60' },
-    status: 200,
-  });
-  if (done.state !== 'SUCCEEDED') throw new Error(`${kind}: ${JSON.stringify(done)}`);
-  tell(`${kind} ${done.state}`);
-}
-
 /** The gateway takes a request off its queue and answers it, with its own rights; who asks here borrows them. */
 function askOverTheQueue() {
   const script = `import { connect } from 'amqplib';
@@ -245,31 +228,12 @@ function askOverTheQueue() {
       console.log(content.toString());
       process.exit(0);
     }, { noAck: true });
-    channel.publish('tidemark.requests', 'request', Buffer.from(${JSON.stringify(JSON.stringify(request('BackupRequest')))}),
+    channel.publish('tidemark.requests', 'request', Buffer.from(${JSON.stringify(JSON.stringify(request('BackupRequest', FILE)))}),
       { messageId: 'rehearsal', replyTo: 'amq.rabbitmq.reply-to' });
     setTimeout(() => process.exit(1), 20000);`;
   const { stdout, stderr } = ask('gateway', ['node', '--input-type=module', '-e', script]);
   if (!stdout.includes('"operation":"BACKUP"')) throw new Error(`a request over the queue: ${stdout}${stderr}`);
   tell('a request over the queue is answered there');
-}
-
-/** So that memory is used: some 60 MB. */
-function manyDocuments() {
-  const document = (n) => JSON.stringify({ documentSelfLink: `/many/${n}`, n, text: 'much ado '.repeat(60) });
-  return Array.from({ length: 100_000 }, (_, n) => document(n)).join('\n');
-}
-
-async function backUpAndRestore() {
-  await call('POST', '/notes', { body: { documentSelfLink: 'first', text: 'hello' }, status: 201 });
-  await call('POST', '/core/document-index', { body: manyDocuments(), type: 'application/x-ndjson', status: 200 });
-  await job('BackupRequest');
-  await call('PUT', '/notes/first', { body: { text: 'changed' }, status: 200 });
-  await job('RestoreRequest');
-  const { text } = await call('GET', '/notes/first', { status: 200 });
-  if (text !== 'hello') throw new Error(`restored to ${text}`);
-  askOverTheQueue();
-  const inBackups = ask('gateway', ['ls', '/var/backup']).stdout;
-  if (inBackups !== '') throw new Error(`the gateway sees ${inBackups}`);
 }
 
 /** Peak of resident memory against the limit in the compose file. */
@@ -278,6 +242,52 @@ function tellMemory(name, { pid }) {
   const limit = parseInt(compose.services[name].mem_limit, 10);
   if (peak > limit / 2) throw new Error(`${name} took ${peak} MB of ${limit}`);
   tell(`${name} took ${peak.toFixed(0)} MB of ${limit} MB`);
+}
+
+async function backUpAndRestore() {
+  await calls.writeMany();
+  await calls.backUpAndRestore({ destination: FILE });
+  await calls.backUpAndRestore({ destination: `${DEPOT}/first.zip`, bearer: env.TIDEMARK_DEPOT_TOKENS });
+  askOverTheQueue();
+  const inBackups = ask('gateway', ['ls', '/var/backup']).stdout;
+  if (inBackups !== '') throw new Error(`the gateway sees ${inBackups}`);
+}
+
+/** A server of other people: here it is the depot again, on the host. */
+async function startOutside() {
+  const main = join(work, 'images/archive-depot/srv/tidemark/apps/archive-depot/dist/main.js');
+  const own = {
+    HOST: OUTSIDE.address,
+    TIDEMARK_DEPOT_FOLDER: folder(join(work, 'outside')),
+    TIDEMARK_DEPOT_TOKENS: OUTSIDE_TOKEN,
+  };
+  const server = start('outside', [process.execPath, main], { env: own });
+  const url = `http://${OUTSIDE.address}:8082/core/health/ready`;
+  await until(server, () =>
+    fetch(url).then(
+      ({ ok }) => ok,
+      () => false,
+    ),
+  );
+}
+
+/** With compose/outside.yml over the other: gateway and worker begin anew. */
+async function expectWayOut() {
+  await calls.expectRefused({ destination: `${OUTSIDE_URL}/a.zip`, bearer: OUTSIDE_TOKEN });
+  for (const name of ['transfer-worker', 'gateway']) await stop(takeRunning(name));
+  compose = overlaid(compose, outside);
+  joinNetwork('transfer-worker', 'outside');
+  for (const name of ['gateway', 'transfer-worker']) await startService(name);
+  expectReach({ from: OURS, ask, tell });
+  await calls.backUpAndRestore({ destination: `${OUTSIDE_URL}/a.zip`, bearer: OUTSIDE_TOKEN });
+  await calls.expectRefused({ destination: `${DEPOT}/a.zip`, bearer: env.TIDEMARK_DEPOT_TOKENS });
+}
+
+function takeRunning(name) {
+  return running.splice(
+    running.findIndex((each) => each.name === name),
+    1,
+  )[0];
 }
 
 async function stop({ name, child, exited }) {
@@ -289,17 +299,21 @@ async function stop({ name, child, exited }) {
 }
 
 try {
-  command('ip', ['link', 'set', 'lo', 'up']);
   chmodSync(work, 0o755);
-  await Promise.all([startPostgres(), startRabbitMq()]);
-  const services = ['index-service', 'gateway', 'transfer-worker'];
-  for (const name of services) await startService(name);
-  await expectCallersRefused();
+  layNetworks({ ...compose, networks: { ...compose.networks, ...outside.networks } });
+  await publish('gateway', compose.services.gateway);
+  await Promise.all([startPostgres(), startRabbitMq(), startOutside()]);
+  for (const name of OURS) {
+    mountRoot(name, compose.services[name]);
+    await startService(name);
+  }
+  await calls.expectCallersRefused();
   await backUpAndRestore();
   expectRefusals();
-  const ours = running.filter(({ name }) => services.includes(name)).toReversed();
-  for (const { name, child } of ours) tellMemory(name, child);
-  for (const service of ours) await stop(service);
+  expectReach({ from: OURS, ask, tell });
+  for (const { name, child } of running.filter(({ name }) => OURS.includes(name))) tellMemory(name, child);
+  await expectWayOut();
+  for (const service of running.filter(({ name }) => OURS.includes(name)).toReversed()) await stop(service);
 } catch (error) {
   console.error(`FAILED  ${error.message}`);
   for (const { name, log } of running) console.error(`--- ${name}\n${readFileSync(log, 'utf8').slice(-3000)}`);

@@ -19,19 +19,21 @@ import {
 jest.setTimeout(60_000); // processes are started: on a busy machine that takes its time
 
 /**
- * What the documents tell a person to type, typed: the commands of README.md on a server, and those of the README.txt
- * in an archive without one. Once with the tools of this machine as far as it has them, once with the stand-ins alone,
- * so that these stay worth something where they are needed.
+ * What the documents tell a person to type, typed: the commands of README.md and docs/http.md on a server, and those of
+ * the README.txt in an archive without one. Once with the tools of this machine as far as it has them, once with the
+ * stand-ins alone, so that these stay worth something where they are needed.
  */
 describe.each([
   ['with the tools that are here', false],
   ['with stand-ins for all tools', true],
 ])('%s', (_with, onlyStandIns) => {
   let it: RunningSystem;
+  let depot: string;
   let hand: Hand;
   let database: TestDatabase;
   beforeAll(async () => {
     it = await startSystem({ settings: { TIDEMARK_PART_BYTES: '65536' } });
+    depot = /^ {2}depot +(\S+)/m.exec(it.worker.output)?.[1] ?? '';
     hand = await openHand({ onlyStandIns });
     database = await createTestDatabase();
     await database.drop(); // README.txt makes it; the name is ours
@@ -42,10 +44,17 @@ describe.each([
     await database.drop();
   });
 
+  /** The commands of a document, each with what belongs to it. */
+  const readCommands = async (file: string): Promise<string[]> => {
+    const text = await readFile(resolve(import.meta.dirname, '..', file), 'utf8');
+    const blocks = text.matchAll(/^```sh\n([^]*?)^```/gm);
+    return [...blocks].flatMap(([, block = '']) => block.split(/^(?=curl |unzip )/m));
+  };
   /** On the server and in the folders of this test. */
   const here = (command: string): string =>
     command
       .replaceAll('localhost:8000', new URL(it.url).host)
+      .replaceAll('http://127.0.0.1:8082/archives/', depot)
       .replaceAll('/var/backup', it.archives)
       .replaceAll('/tmp/look', `${hand.folder}/look`);
   const typeJson = async (command: string): Promise<Record<string, unknown>> =>
@@ -55,10 +64,7 @@ describe.each([
     let commands: string[];
     const command = (start: string): string => commands.find((candidate) => candidate.startsWith(start)) ?? '';
     beforeAll(async () => {
-      const blocks = (await readFile(resolve(import.meta.dirname, '../README.md'), 'utf8')).matchAll(
-        /^```sh\n([^]*?)^```/gm,
-      );
-      commands = [...blocks].flatMap(([, block = '']) => block.split(/^(?=curl |unzip )/m));
+      commands = await readCommands('README.md');
     });
 
     test('a document, and the contract’s own call: 202 with a job that succeeds', async () => {
@@ -107,6 +113,17 @@ describe.each([
         formatVersion: 1,
       });
     });
+  });
+
+  test('docs/http.md: a backup to the depot, which then has it', async () => {
+    const commands = await readCommands('docs/http.md');
+    expect(commands).toHaveLength(2);
+    const [backup = '', list = ''] = commands;
+    expect(await typeJson(backup)).toMatchObject({
+      state: 'SUCCEEDED',
+      request: { destination: `${depot}first.zip` },
+    });
+    expect(await hand.type(here(list))).toContain('first.zip');
   });
 
   describe('the README.txt of an archive', () => {

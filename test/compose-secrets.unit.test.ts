@@ -1,5 +1,5 @@
 import { createHash, createPublicKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 
 import { describe, expect, test } from '@jest/globals';
@@ -42,13 +42,14 @@ describe('npm run make-env', () => {
       expect([name, settings[name]]).not.toEqual([name, value]);
   });
 
-  test('makes two halves of one key, a secret of 32 bytes and a token for an operator', () => {
+  test('makes two halves of one key, a secret of 32 bytes, a token for an operator and one for the depot', () => {
     const { TIDEMARK_GRANT_PRIVATE_KEY: signs, TIDEMARK_GRANT_PUBLIC_KEY: checks, ...rest } = made.settings;
     const half = { format: 'der', type: 'spki' } as const;
     const publicHalf = createPublicKey(grantPrivateKey.parse(signs).export({ format: 'pem', type: 'pkcs8' }));
     expect(publicHalf.export(half)).toEqual(grantPublicKey.parse(checks).export(half));
     expect(Buffer.from(rest.TIDEMARK_SECRET_KEY!, 'base64')).toHaveLength(32);
     expect(rest.TIDEMARK_API_TOKENS).toMatch(/^operator:operator:[\w-]{43}$/);
+    expect(rest.TIDEMARK_DEPOT_TOKENS).toMatch(/^[\w-]{43}$/);
   });
 });
 
@@ -57,6 +58,19 @@ test('no secret has a default: each one that is missing is named, with what to d
     expect(() => readCompose(text, { ...made.settings, [name]: '' })).toThrow(`${name}: run npm run make-env`);
   }
   expect([...text.matchAll(/(pass|key|token)\w*: +(?!\$\{)(\S+)/gi)].map(([line]) => line)).toEqual([]);
+});
+
+test('the depot alone has its token, and no other secret', () => {
+  const { TIDEMARK_DEPOT_TOKENS: token, ...others } = made.settings;
+  const has = (name: string, secret: string): boolean => JSON.stringify(compose.services[name]).includes(secret);
+  expect(Object.keys(compose.services).filter((name) => has(name, token!))).toEqual(['archive-depot']);
+  expect(Object.values(others).filter((secret) => has('archive-depot', secret))).toEqual([]);
+});
+
+test('nothing that is over the compose file wants a secret', () => {
+  const over = readdirSync(resolve(import.meta.dirname, '../compose')).filter((file) => file.endsWith('.yml'));
+  expect(over).toEqual(['outside.yml']);
+  expect(namesWanted(read('compose/outside.yml'))).toEqual(['TIDEMARK_HTTP_ALLOW']);
 });
 
 describe('PostgreSQL', () => {

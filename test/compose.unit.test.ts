@@ -5,21 +5,34 @@ import { describe, expect, test } from '@jest/globals';
 
 import { SERVICE_NODE_FLAGS } from '@tidemark/platform';
 
+import { archiveDepotSettings } from '../apps/archive-depot/src/config.js';
 import { gatewayProcessSettings } from '../apps/gateway/src/config.js';
 import { indexServiceSettings } from '../apps/index-service/src/config.js';
 import { workerProcessSettings } from '../apps/transfer-worker/src/config.js';
-import { commandOf, instructionsOf, readCompose, readDockerfile, type Service } from '../scripts/compose-files.mjs';
+import { createAddressPolicy } from '../libs/destinations/src/policy/addresses.js';
+import {
+  commandOf,
+  instructionsOf,
+  overlaid,
+  readCompose,
+  readDockerfile,
+  type ComposeFile,
+  type Env,
+  type Service,
+} from '../scripts/compose-files.mjs';
 import { madeEnv } from './made-env.fixture.test.js';
 
 /** docker-compose.yml and the Dockerfile against the code that they run; scripts/image-rehearsal.mjs runs them. */
 const read = (file: string): string => readFileSync(resolve(import.meta.dirname, '..', file), 'utf8');
-const compose = readCompose(read('docker-compose.yml'), madeEnv().settings);
+const env = madeEnv().settings;
+const compose = readCompose(read('docker-compose.yml'), env);
 const stages = readDockerfile(read('Dockerfile'));
 
 const SETTINGS = {
   gateway: gatewayProcessSettings,
   'index-service': indexServiceSettings,
   'transfer-worker': workerProcessSettings,
+  'archive-depot': archiveDepotSettings,
 };
 type OurService = keyof typeof SETTINGS;
 const OURS = Object.keys(SETTINGS) as OurService[];
@@ -61,6 +74,7 @@ describe('the services', () => {
     expect(needs('index-service')).toEqual(['postgres']);
     expect(needs('gateway')).toEqual(['index-service', 'postgres', 'rabbitmq']);
     expect(needs('transfer-worker')).toEqual(['gateway', 'rabbitmq']);
+    expect(needs('archive-depot')).toEqual([]);
     for (const each of Object.values(compose.services)) {
       for (const { condition } of Object.values(each.depends_on ?? {})) expect(condition).toBe('service_healthy');
     }
@@ -80,6 +94,7 @@ describe('who reaches whom', () => {
       ['index-service', 'postgres'],
       ['index-service', 'transfer-worker'],
       ['transfer-worker', 'rabbitmq'],
+      ['transfer-worker', 'archive-depot'],
     ];
     const names = Object.keys(compose.services);
     const met = names.flatMap((a) => names.filter((b) => a < b && meet(a, b)).map((b) => [a, b].sort()));
@@ -99,21 +114,22 @@ describe('who reaches whom', () => {
     const listens: Record<string, number[]> = {
       gateway: [gatewayProcessSettings.shape.TIDEMARK_INTERNAL_PORT.parse(undefined)],
       'index-service': [portOf('index-service')],
+      'archive-depot': [portOf('archive-depot')],
       postgres: [5432],
       rabbitmq: [5672],
     };
     const urls = OURS.flatMap((name) =>
-      Object.values(environmentOf(name))
-        .filter((value) => /^\w+:\/\//.test(value))
-        .map((value) => [name, new URL(value)] as const),
+      Object.entries(environmentOf(name))
+        .filter(([setting, value]) => /^\w+:\/\//.test(value) && !(name === 'gateway' && isOnlyCompared(setting)))
+        .map(([, value]) => [name, new URL(value)] as const),
     );
-    expect(urls).toHaveLength(7);
+    expect(urls).toHaveLength(8);
     for (const [name, { hostname, port }] of urls) {
       expect(listens[hostname]).toEqual([Number(port)]);
       expect(hostname === name || meet(name, hostname)).toBe(true);
     }
     expect(environmentOf('gateway').TIDEMARK_INTERNAL_HOST).toBe('0.0.0.0');
-    for (const name of ['gateway', 'index-service']) expect(environmentOf(name).HOST).toBe('0.0.0.0');
+    for (const name of ['gateway', 'index-service', 'archive-depot']) expect(environmentOf(name).HOST).toBe('0.0.0.0');
   });
 });
 
@@ -165,6 +181,60 @@ test('the worker has archives and spool in volumes of its user; the gateway has 
   expect(service('gateway').volumes).toBeUndefined();
 });
 
+test('the depot has its archives in a volume of its user', () => {
+  const { TIDEMARK_DEPOT_FOLDER: folder } = environmentOf('archive-depot');
+  expect(service('archive-depot').volumes).toEqual([`archives:${folder!}`]);
+  expect(commandOf(instruction('archive-depot', 'VOLUME'))).toEqual([folder]);
+  expect(instruction('archive-depot', 'RUN').rest).toBe(`install -d -o node -g node -m 0700 ${folder!}`);
+});
+
+describe('destinations over HTTP', () => {
+  const urlsOf = (from: ComposeFile): object[] =>
+    ['gateway', 'transfer-worker'].map((name) => {
+      const { TIDEMARK_HTTP_ALLOW: urls, TIDEMARK_HTTP_ALLOW_PRIVATE: addresses } = from.services[name]!.environment;
+      return { urls, addresses };
+    });
+  const both = (urls: string, addresses: string): object[] => [0, 1].map(() => ({ urls, addresses }));
+  const outside = (more: Env): ComposeFile =>
+    overlaid(
+      readCompose(read('docker-compose.yml'), { ...env, ...more }),
+      readCompose(read('compose/outside.yml'), { ...env, ...more }),
+    );
+  const ELSEWHERE = { TIDEMARK_HTTP_ALLOW: 'https://archives.example.org' };
+
+  test('are in the depot where nothing is said, at an address that Docker gives away', () => {
+    const pools = '172.16.0.0/12,192.168.0.0/16';
+    const url = `http://archive-depot:${portOf('archive-depot')}/archives`;
+    expect(urlsOf(compose)).toEqual(both(url, pools));
+    const policy = createAddressPolicy(pools.split(','));
+    const isAllowed = (address: string): boolean => policy.isAllowed(address);
+    expect(['172.17.0.2', '172.31.255.2', '192.168.240.2'].map(isAllowed)).toEqual([true, true, true]);
+    expect(['127.0.0.1', '10.0.0.2', '169.254.169.254', '::1'].some(isAllowed)).toBe(false);
+  });
+
+  test('are what .env says, an empty list of addresses too', () => {
+    const said = readCompose(read('docker-compose.yml'), { ...env, ...ELSEWHERE, TIDEMARK_HTTP_ALLOW_PRIVATE: '' });
+    expect(urlsOf(said)).toEqual(both(ELSEWHERE.TIDEMARK_HTTP_ALLOW, ''));
+  });
+
+  test('are outside only with compose/outside.yml, which wants to be told where', () => {
+    expect(() => outside({})).toThrow('TIDEMARK_HTTP_ALLOW: ');
+    const { services, networks } = outside(ELSEWHERE);
+    expect(urlsOf({ ...compose, services })).toEqual(both(ELSEWHERE.TIDEMARK_HTTP_ALLOW, ''));
+    expect(networks).toEqual({ ...compose.networks, outside: {} });
+    for (const [name, { networks: joined, ...rest }] of Object.entries(services)) {
+      const before = service(name);
+      expect(joined).toEqual(name === 'transfer-worker' ? [...before.networks, 'outside'] : before.networks);
+      expect({ ...rest, environment: 0 }).toEqual({ ...before, networks: undefined, environment: 0 });
+    }
+    for (const name of OURS) {
+      const settings = services[name]!.environment;
+      expect(Object.keys(settings)).toEqual(Object.keys(environmentOf(name)));
+      expect(SETTINGS[name].safeParse(settings).error).toBeUndefined();
+    }
+  });
+});
+
 test('every volume is used and every one that is used is there', () => {
   const used = Object.values(compose.services)
     .flatMap(({ volumes }) => volumes ?? [])
@@ -182,6 +252,11 @@ test('nothing goes into a build that is not let in by name, .env least of all', 
   expect(letIn.filter((path) => /env|[*?]/.test(path))).toEqual([]);
   expect(read('.gitignore').split('\n')).toContain('/.env');
 });
+
+/** The gateway looks whether a destination is allowed, and never goes there. */
+function isOnlyCompared(setting: string): boolean {
+  return setting === 'TIDEMARK_HTTP_ALLOW';
+}
 
 interface Packages {
   readonly optionalDependencies: Readonly<Record<string, string>>;

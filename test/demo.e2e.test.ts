@@ -95,7 +95,7 @@ test('does the main job with every place, tells each step in figures, and ends w
   const inFull = expect.stringMatching(/^171,075 documents read over HTTP, each exactly as it was then$/);
   const figures = (start: string): unknown => expect.stringMatching(new RegExp(`^${start}`));
   expect(steps).toEqual([
-    ['start', figures('gateway, index-service and transfer-worker in one process, PostgreSQL ')],
+    ['start', figures('gateway, index-service, transfer-worker and archive-depot in one process, PostgreSQL ')],
     ['load', figures('171,075 documents')],
     ['edit', figures('16,830 of them changed, in 6 transactions')],
     ['back up', figures('171,075 documents with all their 187,905 versions in a zip of \\d\\.\\d MB ')],
@@ -128,13 +128,13 @@ whereItIs('with --services', () => {
     const { code, output, errors } = await startDemo('--services', '--places', '1000').ended;
     expect([code, errors]).toEqual([0, '']);
     const [first = '', ...lines] = output.split('\n').filter((line) => line !== '');
-    expect(first).toMatch(/^Three services of their own, with a PostgreSQL and a RabbitMQ, in \S+; Ctrl-C ends them/);
+    expect(first).toMatch(/^Four services of their own, with a PostgreSQL and a RabbitMQ, in \S+; Ctrl-C ends them/);
     const name = (service: string): string => `${service} \\(pid \\d+\\)`;
-    const services = ['gateway', 'index-service', 'transfer-worker'].map(name).join(', ');
+    const services = ['gateway', 'index-service', 'transfer-worker', 'archive-depot'].map(name).join(', ');
     expect(lines[0]).toMatch(
       new RegExp(`^start .* ${services}; PostgreSQL from .*, a RabbitMQ \\d+\\.\\d+\\.\\d+ of `),
     );
-    expect(new Set(lines[0]?.match(/(?<=pid )\d+/g)).size).toBe(3);
+    expect(new Set(lines[0]?.match(/(?<=pid )\d+/g)).size).toBe(4);
     expect(
       lines.filter((line) => line.includes(' 1,000 documents read over HTTP, each exactly as it was')),
     ).toHaveLength(2);

@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -8,12 +10,14 @@ import { fileURLToPath } from 'node:url';
 
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { sleep } from '@tidemark/platform';
-import { BACKUP_KIND, brokerIsThere, createTestDatabase, type TestDatabase } from '@tidemark/testing';
+import { brokerIsThere, createTestDatabase, SystemClient, type TestDatabase } from '@tidemark/testing';
 
-jest.setTimeout(120_000); // a broker and four processes are started: on a busy machine that takes its time
+jest.setTimeout(120_000); // a broker and five processes are started: on a busy machine that takes its time
 
 const MAIN = fileURLToPath(new URL('../apps/standalone/dist/services/main.js', import.meta.url));
-const NAMES = ['gateway', 'index-service', 'transfer-worker'];
+const NAMES = ['gateway', 'index-service', 'transfer-worker', 'archive-depot'];
+const API_TOKEN = 'token-of-an-operator-0123456789';
+const DEPOT_TOKEN = 'token-of-the-depot-0123456789';
 const whereItIs = brokerIsThere() ? describe : describe.skip;
 
 let database: TestDatabase;
@@ -34,17 +38,56 @@ afterAll(async () => {
 });
 
 whereItIs('npm run start:services', () => {
-  test('runs a job over three processes, and stops them in order', async () => {
+  test('runs jobs over four processes, and stops them in order', async () => {
     const system = await startServices({ TIDEMARK_LOG_LEVEL: 'info' });
-    const archive = join(home, 'archives', 'first.zip');
-    expect(await backup(system.url, archive)).toMatchObject({ state: 'SUCCEEDED' });
+    for (const archive of [`file:${home}/archives/first.zip`, `${system.depot}first.zip`]) {
+      expect((await system.client.backup(archive)).body).toMatchObject({ state: 'SUCCEEDED' });
+      expect((await system.client.restore(archive)).body).toMatchObject({ state: 'SUCCEEDED' });
+    }
     expect(system.banner).toContain('RabbitMQ: ');
     expect(Object.keys(system.pids)).toEqual(NAMES);
     system.child.kill('SIGTERM');
     expect(await system.closed).toBe(0);
     const stopped = system.log().match(/^\S+(?= \| .*"stopping")/gm);
-    expect(stopped).toEqual(['transfer-worker', 'gateway', 'index-service']);
+    expect(stopped).toEqual(['transfer-worker', 'gateway', 'index-service', 'archive-depot']);
     expect(Object.values(system.pids).filter(isAlive)).toEqual([]);
+  });
+
+  test('gives each process the secrets that are its own, and no other', async () => {
+    const secretKey = randomBytes(32).toString('base64');
+    const system = await startServices({
+      TIDEMARK_API_TOKENS: `me:operator:${API_TOKEN}`,
+      TIDEMARK_DEPOT_TOKENS: DEPOT_TOKEN,
+      TIDEMARK_SECRET_KEY: secretKey,
+    });
+    const secrets = {
+      api: API_TOKEN,
+      depot: DEPOT_TOKEN,
+      key: secretKey,
+      broker: 'AMQP_URL=amqp:',
+      database: database.url,
+    };
+    const had = NAMES.map((name) => {
+      const environment = readFileSync(`/proc/${system.pids[name] ?? 0}/environ`, 'utf8');
+      const found = Object.entries(secrets).filter(([, secret]) => environment.includes(secret));
+      return [name, found.map(([secret]) => secret)];
+    });
+    expect(Object.fromEntries(had)).toEqual({
+      gateway: ['api', 'key', 'broker', 'database'],
+      'index-service': ['database'],
+      'transfer-worker': ['broker'],
+      'archive-depot': ['depot'],
+    });
+    const { body } = await system.client.as(API_TOKEN).backup(`${system.depot}second.zip`, { bearer: DEPOT_TOKEN });
+    expect(body).toMatchObject({ state: 'SUCCEEDED' });
+  });
+
+  test('starts no depot that would be a way round the tokens of the API', async () => {
+    const system = await startServices({ TIDEMARK_API_TOKENS: `me:operator:${API_TOKEN}` });
+    expect(Object.keys(system.pids)).toEqual(NAMES.filter((name) => name !== 'archive-depot'));
+    expect(system.banner).toMatch(/^ {2}depot +none: .*TIDEMARK_DEPOT_TOKENS$/m);
+    const { body } = await system.client.as(API_TOKEN).backup('http://127.0.0.1:8082/archives/a.zip');
+    expect(body).toMatchObject({ code: 'DESTINATION_NOT_ALLOWED', details: { allowed: [] } });
   });
 
   test('names a service that ends by itself, and ends the others', async () => {
@@ -62,15 +105,18 @@ whereItIs('npm run start:services', () => {
     for (const pid of Object.values(system.pids)) while (isAlive(pid)) await sleep(10);
   });
 
-  test('names the setting of a port that is in use, before anything is started', async () => {
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    const { port } = other.address() as AddressInfo;
-    const { closed, log } = launch({ TIDEMARK_INDEX_PORT: String(port) });
-    expect(await closed).toBe(1);
-    expect(log()).toBe(`tidemark: port ${port} is in use; start with TIDEMARK_INDEX_PORT=${port + 1}\n`);
-    other.close();
-  });
+  test.each(['TIDEMARK_INDEX_PORT', 'TIDEMARK_DEPOT_PORT'])(
+    'names %s in use, before anything is started',
+    async (setting) => {
+      const other = createServer().listen(0, '127.0.0.1');
+      await once(other, 'listening');
+      const { port } = other.address() as AddressInfo;
+      const { closed, log } = launch({ [setting]: String(port) });
+      expect(await closed).toBe(1);
+      expect(log()).toBe(`tidemark: port ${port} is in use; start with ${setting}=${port + 1}\n`);
+      other.close();
+    },
+  );
 });
 
 interface Launched {
@@ -81,13 +127,16 @@ interface Launched {
 }
 
 interface System extends Launched {
-  readonly url: string;
+  readonly client: SystemClient;
+  /** Of the folder of archives, with a slash at its end; empty where there is none. */
+  readonly depot: string;
   readonly banner: string;
   readonly pids: Readonly<Record<string, number>>;
 }
 
 function launch(settings: Readonly<Record<string, string>> = {}): Launched {
-  const free = { PORT: '0', TIDEMARK_INTERNAL_PORT: '0', TIDEMARK_INDEX_PORT: '0', TIDEMARK_WORKER_PORT: '0' };
+  const ports = ['PORT', ...['INTERNAL', 'INDEX', 'WORKER', 'DEPOT'].map((name) => `TIDEMARK_${name}_PORT`)];
+  const free = Object.fromEntries(ports.map((name) => [name, '0']));
   const places = { TIDEMARK_HOME: home, TIDEMARK_FILE_ROOTS: join(home, 'archives') };
   const services = { DATABASE_URL: database.url, AMQP_URL: 'private' };
   const child = spawn(process.execPath, [MAIN], {
@@ -113,16 +162,14 @@ async function startServices(settings: Readonly<Record<string, string>> = {}): P
   });
   const pids = [...banner.matchAll(/^ {2}(\S+) +http\S+ \(pid (\d+)\)/gm)].map(([, name, pid]) => [name, Number(pid)]);
   const url = /^Tidemark is ready at (\S+)/.exec(banner)?.[1] ?? '';
-  return { ...launched, url, banner, pids: Object.fromEntries(pids) as Record<string, number> };
-}
-
-async function backup(url: string, archive: string): Promise<unknown> {
-  const answer = await fetch(`${url}/core/management`, {
-    method: 'PATCH',
-    headers: { 'Content-Type': 'application/json', Prefer: 'wait=60' },
-    body: JSON.stringify({ kind: BACKUP_KIND, destination: `file:${archive}` }),
-  });
-  return await answer.json();
+  const depot = /^ {2}depot +(http:\S+)/m.exec(banner)?.[1] ?? '';
+  return {
+    ...launched,
+    client: new SystemClient(url),
+    depot,
+    banner,
+    pids: Object.fromEntries(pids) as Record<string, number>,
+  };
 }
 
 function isAlive(pid: number): boolean {

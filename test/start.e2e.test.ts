@@ -1,5 +1,6 @@
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,18 +45,43 @@ const start = (settings: Settings): ReturnType<typeof runSystem> =>
   });
 
 describe('a start that cannot be', () => {
-  test('because the port is in use', async () => {
+  const inUse = (port: number, setting: string): unknown => ({
+    code: 1,
+    stderr: `tidemark: port ${port} is in use; start with ${setting}=${port + 1}\n`,
+  });
+
+  test.each(['PORT', 'TIDEMARK_DEPOT_PORT'])('because %s is in use: nothing has been made', async (setting) => {
     const other = createServer().listen(0, '127.0.0.1');
     await once(other, 'listening');
     const { port } = other.address() as AddressInfo;
-    const ended = await start({ PORT: String(port) });
+    const home = join(folder, 'home-of-none');
+    expect(await start({ [setting]: String(port), TIDEMARK_HOME: home })).toEqual(inUse(port, setting));
     other.close();
-    expect(ended).toEqual({ code: 1, stderr: `tidemark: port ${port} is in use; start with PORT=${port + 1}\n` });
+    expect(existsSync(home)).toBe(false);
+  });
+
+  test('because its two ports are one', async () => {
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    await once(other.close(), 'close');
+    const both = { PORT: String(port), TIDEMARK_DEPOT_PORT: String(port) };
+    expect(await start(both)).toEqual(inUse(port, 'TIDEMARK_DEPOT_PORT'));
+  });
+
+  test('because the folder of its depot is none', async () => {
+    const home = join(folder, 'home-with-file');
+    await mkdir(home);
+    await writeFile(join(home, 'depot'), '');
+    const says = 'TIDEMARK_HOME: the folder depot in it cannot be used: it is no folder';
+    expect(await start({ TIDEMARK_HOME: home })).toEqual({ code: 1, stderr: `tidemark: ${says}\n` });
   });
 
   /** One of each kind; each service's own settings have tests beside them. */
   const rows: [settings: Settings, says: string][] = [
     [{ PORT: 'secret' }, 'PORT: must be a port number'],
+    [{ TIDEMARK_DEPOT_PORT: 'secret' }, 'TIDEMARK_DEPOT_PORT: must be a port number'],
+    [{ TIDEMARK_DEPOT_TOKENS: 'secret' }, 'TIDEMARK_DEPOT_TOKENS: entry 1 must be a token of at least 16 characters'],
     [{ HOST: '203.0.113.7', TIDEMARK_AUTH: 'none' }, 'HOST, PORT: '],
     [{ HOST: '0.0.0.0' }, 'HOST is not a loopback address'],
     [{ TIDEMARK_HOME: '/proc/tidemark' }, 'TIDEMARK_HOME: the folder cannot be used: '],

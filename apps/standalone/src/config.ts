@@ -3,6 +3,7 @@ import { join } from 'node:path';
 
 import { z } from 'zod';
 
+import { archiveDepotSettings } from '@tidemark/archive-depot';
 import { commaList, databaseUrl, environment, logLevel, port, readConfig, type Environment } from '@tidemark/platform';
 
 /** What standalone reads itself; the settings of the apps in it are theirs, with the same names. */
@@ -19,6 +20,12 @@ const standaloneSettings = z.object({
   /** The gateway's; whether there are any is told at the start. */
   TIDEMARK_API_TOKENS: z.string().optional(),
   TIDEMARK_FILE_ROOTS: commaList(['/var/backup']),
+  /** Gateway's and worker's; where neither is set, their own depot is allowed. */
+  TIDEMARK_HTTP_ALLOW: z.string().optional(),
+  TIDEMARK_HTTP_ALLOW_PRIVATE: z.string().optional(),
+  /** Of the depot, which only this machine reaches. */
+  TIDEMARK_DEPOT_PORT: port(8082),
+  TIDEMARK_DEPOT_TOKENS: archiveDepotSettings.shape.TIDEMARK_DEPOT_TOKENS,
   TIDEMARK_LOG_LEVEL: logLevel.default('warn'),
 });
 

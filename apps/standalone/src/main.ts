@@ -11,7 +11,7 @@ await runUntilSignalled({
   start: async (onStop) => {
     const settings = readStandaloneSettings();
     const log = createLogger({ service: 'standalone', level: settings.TIDEMARK_LOG_LEVEL });
-    const { url } = await startStandalone(settings, { log, onStop });
-    process.stdout.write(`${await banner(url, settings)}\n`);
+    const started = await startStandalone(settings, { log, onStop });
+    process.stdout.write(`${await banner(started, settings)}\n`);
   },
 });

@@ -10,11 +10,14 @@ import { startTransferWorker, transferWorkerSettings } from '@tidemark/transfer-
 
 import type { StandaloneSettings } from './config.js';
 import { provideDatabase } from './database.js';
+import { allowedDestinations, DEPOT_PORT_SETTING, startOwnDepot, wantsDepot } from './depot.js';
 import { findPort } from './port-check.js';
 import { provideSecretKey } from './secret-key.js';
 
 export interface Standalone {
   readonly url: string;
+  /** Undefined where there is none. */
+  readonly depotUrl: string | undefined;
 }
 
 /** Less than what stopping may take in all. */
@@ -25,7 +28,7 @@ export async function startStandalone(
   settings: StandaloneSettings,
   { log, onStop }: { log: Logger; onStop: OnStop },
 ): Promise<Standalone> {
-  await findPort({ host: settings.HOST, port: settings.PORT, setting: 'PORT' });
+  await findPorts(settings);
   const databaseUrl = await provideDatabase(settings, { log, onStop }).catch(throwNaming(settings));
   await ensureFolder(settings.TIDEMARK_HOME).catch(throwNaming(settings));
   const secretKey =
@@ -34,12 +37,16 @@ export async function startStandalone(
   const messaging = createMessaging(broker.connect(), { log, clock: systemClock });
   onStop('messaging', () => messaging.close());
   const shared = { ...settings.environment, DATABASE_URL: databaseUrl };
+  const depotUrl = await startOwnDepot(settings, { log, onStop });
   const inside = { ...shared, HOST: '127.0.0.1', PORT: '0' };
   const keys = newGrantKeys();
 
   const indexSettings = readConfig(indexServiceSettings, { ...inside, TIDEMARK_GRANT_KEY: keys.publicKey });
   const index = await startIndexService(indexSettings, { log, onStop });
-  const allowed = { TIDEMARK_FILE_ROOTS: settings.TIDEMARK_FILE_ROOTS.join(',') };
+  const allowed = {
+    TIDEMARK_FILE_ROOTS: settings.TIDEMARK_FILE_ROOTS.join(','),
+    ...allowedDestinations(settings, depotUrl),
+  };
   const gateway = await startGateway(
     readConfig(gatewaySettings, {
       ...shared,
@@ -62,7 +69,16 @@ export async function startStandalone(
     }),
     { log, messaging, onStop },
   );
-  return { url: gateway.url };
+  return { url: gateway.url, depotUrl };
+}
+
+/** Both at once, so that two settings of one port are noticed. */
+async function findPorts(settings: StandaloneSettings): Promise<void> {
+  await Promise.all([
+    findPort({ host: settings.HOST, port: settings.PORT, setting: 'PORT' }),
+    wantsDepot(settings) &&
+      findPort({ host: '127.0.0.1', port: settings.TIDEMARK_DEPOT_PORT, setting: DEPOT_PORT_SETTING }),
+  ]);
 }
 
 /** A system error on the way to the home folder, or in it, is told with the name of the setting. */

@@ -61,7 +61,7 @@ export async function startSystem(options: SystemOptions = {}): Promise<RunningS
   if (environment().TIDEMARK_TEST_SYSTEM === 'services') return await startServices(options);
   const { like, within = [] } = options;
   const place = await makePlace(like);
-  const settings = { AMQP_URL: '', PORT: '0', ...settingsOf(options, place) };
+  const settings = { AMQP_URL: '', PORT: '0', TIDEMARK_DEPOT_PORT: '0', ...settingsOf(options, place) };
   const one = await new TestProcess({ app: 'standalone', settings, within }).start();
   return {
     ...describe(place, one.url),
@@ -127,7 +127,7 @@ export async function startServices(
 export async function runSystem(
   settings: Readonly<Record<string, string>>,
 ): Promise<{ code: number | null; stderr: string }> {
-  const one = new TestProcess({ app: 'standalone', settings: { AMQP_URL: '', ...settings } });
+  const one = new TestProcess({ app: 'standalone', settings: { AMQP_URL: '', TIDEMARK_DEPOT_PORT: '0', ...settings } });
   try {
     await one.start();
   } catch (error) {

@@ -27,6 +27,7 @@ export class TestProcess {
   #exited: Promise<number | null> = Promise.resolve(null);
   #url = '';
   #log = '';
+  #output = '';
 
   constructor(private readonly options: ProcessOptions) {
     this.app = options.app;
@@ -46,6 +47,11 @@ export class TestProcess {
     return this.#log;
   }
 
+  /** Everything that it has written to its standard output since it was started last. */
+  get output(): string {
+    return this.#output;
+  }
+
   /** Resolves when it serves. */
   async start(): Promise<this> {
     const { settings, within = [], app, script } = this.options;
@@ -60,11 +66,11 @@ export class TestProcess {
     child.stderr.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
     const exited = once(child, 'close').then(([code]) => code as number | null);
     this.#exited = exited;
-    let output = '';
+    this.#output = '';
     this.#url = await new Promise<string>((resolve, reject) => {
       child.stdout.on('data', (chunk: Buffer) => {
-        output += chunk.toString();
-        const url = READY.exec(output)?.[1];
+        this.#output += chunk.toString();
+        const url = READY.exec(this.#output)?.[1];
         if (url !== undefined) resolve(url);
       });
       exited.then((code) => reject(new NotReadyError(app, { code, log: this.#log })), reject);

@@ -5,6 +5,8 @@ import { fileURLToPath } from 'node:url';
 
 import { environment, SERVICE_NODE_FLAGS, type Environment } from '@tidemark/platform';
 
+import { withoutSettings } from '../without-settings.js';
+
 /** A server of the demo's own. */
 export interface ServerChild {
   /** When it serves; rejects where it ends before. */
@@ -31,7 +33,7 @@ const POSTGRES = 'PostgreSQL from its npm package';
 const STANDALONE: Program = {
   main: '../main.js',
   settings: {},
-  madeOf: () => `gateway, index-service and transfer-worker in one process, ${POSTGRES}`,
+  madeOf: () => `gateway, index-service, transfer-worker and archive-depot in one process, ${POSTGRES}`,
 };
 /** A broker that others use would keep the queues. */
 const SERVICES: Program = {
@@ -46,8 +48,6 @@ const SERVICES: Program = {
   },
 };
 const READY = /^Tidemark is ready at (\S+)[^]*Ctrl-C/m;
-/** What else is set is meant for another server. */
-const SETTINGS = /^(TIDEMARK_.*|DATABASE_URL|AMQP_URL|HOST|PORT)$/;
 
 /**
  * Starts standalone, or the services in a process each with a broker between them, on free ports; everything that they
@@ -56,10 +56,10 @@ const SETTINGS = /^(TIDEMARK_.*|DATABASE_URL|AMQP_URL|HOST|PORT)$/;
 export function startChild(home: string, { services }: { services: boolean }): ServerChild {
   const { main, settings, madeOf } = services ? SERVICES : STANDALONE;
   const archives = join(home, 'backups');
-  const inherited = Object.entries(environment()).filter(([name]) => !SETTINGS.test(name));
-  const own = { TIDEMARK_HOME: home, TIDEMARK_FILE_ROOTS: archives, PORT: '0', ...settings };
+  const own = { TIDEMARK_HOME: home, TIDEMARK_FILE_ROOTS: archives, PORT: '0', TIDEMARK_DEPOT_PORT: '0', ...settings };
   const child = spawn(process.execPath, [...SERVICE_NODE_FLAGS, fileURLToPath(new URL(main, import.meta.url))], {
-    env: { ...Object.fromEntries(inherited), ...own },
+    // What is set is meant for another server.
+    env: { ...withoutSettings(environment()), ...own },
     stdio: ['ignore', 'pipe', 'inherit'],
     // Ctrl-C in a terminal reaches every process of a group: only the demo shall have it, to end things in order.
     detached: true,

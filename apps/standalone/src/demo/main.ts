@@ -25,7 +25,7 @@ async function demonstrate({ keep, places, services }: DemoOptions): Promise<num
   const home = await mkdtemp(join(tmpdir(), 'tidemark-demo-'));
   // PostgreSQL runs as another user where this is root, and must be able to enter.
   await chmod(home, 0o755);
-  const runs = services ? 'Three services of their own, with a PostgreSQL and a RabbitMQ,' : 'A server of its own';
+  const runs = services ? 'Four services of their own, with a PostgreSQL and a RabbitMQ,' : 'A server of its own';
   report.line(`${runs} in ${home}; Ctrl-C ends ${services ? 'them' : 'it'}, nothing stays behind.\n`);
   const server = startChild(home, { services });
   try {

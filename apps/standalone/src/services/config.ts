@@ -17,7 +17,7 @@ const servicesSettings = z.object({
 
 export interface ServicesSettings extends StandaloneSettings, z.infer<typeof servicesSettings> {}
 
-/** Those of standalone, and what three processes need besides. */
+/** Those of standalone, and what services in processes of their own need besides. */
 export function readServicesSettings(): ServicesSettings {
   return { ...readStandaloneSettings(), ...readConfig(servicesSettings) };
 }

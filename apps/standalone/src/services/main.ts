@@ -5,7 +5,7 @@ import { banner } from '../banner.js';
 import { readServicesSettings } from './config.js';
 import { startServices } from './services.js';
 
-/** Each of the three services gives itself 20 seconds, the servers have theirs. */
+/** Each of the services gives itself 20 seconds, the servers have theirs. */
 const GRACE_SECONDS = 90;
 
 await runUntilSignalled({
@@ -15,8 +15,8 @@ await runUntilSignalled({
   start: async (onStop) => {
     const settings = readServicesSettings();
     const log = createLogger({ service: 'services', level: settings.TIDEMARK_LOG_LEVEL });
-    const { url, broker, processes } = await startServices(settings, { log, onStop });
+    const { broker, processes, ...started } = await startServices(settings, { log, onStop });
     const lines = processes.map(({ name, url, pid }) => `${name.padEnd(15)} ${url} (pid ${pid})`);
-    process.stdout.write(`${await banner(url, settings, [...lines, broker])}\n`);
+    process.stdout.write(`${await banner(started, settings, [...lines, broker])}\n`);
   },
 });

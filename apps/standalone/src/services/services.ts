@@ -6,14 +6,15 @@ import type { OnStop } from '@tidemark/nest';
 import { ConfigError, ensureFolder, type Environment, type Logger } from '@tidemark/platform';
 
 import { provideDatabase } from '../database.js';
+import { allowedDestinations, DEPOT_PORT_SETTING, depotSettings, wantsDepot } from '../depot.js';
 import { findPort } from '../port-check.js';
 import { provideSecretKey } from '../secret-key.js';
-import { throwNaming } from '../standalone.js';
+import { throwNaming, type Standalone } from '../standalone.js';
+import { withoutSettings } from '../without-settings.js';
 import { prefixOf, type ServicesSettings } from './config.js';
 import { startService, type ServiceProcess } from './service-process.js';
 
-export interface Services {
-  readonly url: string;
+export interface Services extends Standalone {
   /** For a person: which broker it is. */
   readonly broker: string;
   readonly processes: readonly ServiceProcess[];
@@ -24,12 +25,13 @@ interface Context {
   readonly onStop: OnStop;
 }
 
-/** The three services in three processes, with a PostgreSQL and a RabbitMQ that are given, found or started. */
+/** Each service in a process of its own, with a PostgreSQL and a RabbitMQ that are given, found or started. */
 export async function startServices(settings: ServicesSettings, context: Context): Promise<Services> {
   const ports = await findPorts(settings);
   const databaseUrl = await provideDatabase(settings, context).catch(throwNaming(settings));
   await ensureFolder(settings.TIDEMARK_HOME).catch(throwNaming(settings));
   const broker = await provideBroker(settings, context);
+  const depot = await startDepot(settings, { port: ports.depot, onStop: context.onStop });
   const gatewayUrl = `http://127.0.0.1:${ports.internal}`;
   const indexUrl = `http://127.0.0.1:${ports.index}`;
   const common = {
@@ -37,6 +39,8 @@ export async function startServices(settings: ServicesSettings, context: Context
     ...broker.settings,
     HOST: '127.0.0.1',
     TIDEMARK_FILE_ROOTS: settings.TIDEMARK_FILE_ROOTS.join(','),
+    TIDEMARK_DEPOT_TOKENS: '',
+    ...allowedDestinations(settings, depot?.url),
     TIDEMARK_LOG_LEVEL: settings.TIDEMARK_LOG_LEVEL,
   };
   const start = (name: string, own: Environment): Promise<ServiceProcess> =>
@@ -46,6 +50,9 @@ export async function startServices(settings: ServicesSettings, context: Context
   const index = await start('index-service', {
     PORT: String(ports.index),
     DATABASE_URL: databaseUrl,
+    AMQP_URL: '',
+    TIDEMARK_SECRET_KEY: '',
+    TIDEMARK_API_TOKENS: '',
     TIDEMARK_GRANT_KEY: keys.publicKey,
   });
   const gateway = await start('gateway', {
@@ -66,22 +73,33 @@ export async function startServices(settings: ServicesSettings, context: Context
     TIDEMARK_GATEWAY_URL: gatewayUrl,
     TIDEMARK_SPOOL: join(settings.TIDEMARK_HOME, 'spool'),
   });
-  return { url: gateway.url, broker: broker.line, processes: [gateway, index, worker] };
+  const processes = [gateway, index, worker, ...(depot ? [depot] : [])];
+  return { url: gateway.url, depotUrl: depot?.url, broker: broker.line, processes };
+}
+
+async function startDepot(
+  settings: ServicesSettings,
+  { port, onStop }: { port: number; onStop: OnStop },
+): Promise<ServiceProcess | undefined> {
+  if (!wantsDepot(settings)) return undefined;
+  const own = { ...withoutSettings(settings.environment), ...depotSettings(settings, port) };
+  return await startService({ name: 'archive-depot', settings: own, onStop });
 }
 
 /** Before anything is started that would have to be stopped again; 0 is any port that is free. */
 async function findPorts(
   settings: ServicesSettings,
-): Promise<Record<'gateway' | 'internal' | 'index' | 'worker', number>> {
+): Promise<Record<'gateway' | 'internal' | 'index' | 'worker' | 'depot', number>> {
   const { HOST, PORT, TIDEMARK_INTERNAL_PORT, TIDEMARK_INDEX_PORT, TIDEMARK_WORKER_PORT } = settings;
   const local = (port: number, setting: string): Promise<number> => findPort({ host: '127.0.0.1', port, setting });
-  const [gateway, internal, index, worker] = await Promise.all([
+  const [gateway, internal, index, worker, depot] = await Promise.all([
     findPort({ host: HOST, port: PORT, setting: 'PORT' }),
     local(TIDEMARK_INTERNAL_PORT, 'TIDEMARK_INTERNAL_PORT'),
     local(TIDEMARK_INDEX_PORT, 'TIDEMARK_INDEX_PORT'),
     local(TIDEMARK_WORKER_PORT, 'TIDEMARK_WORKER_PORT'),
+    wantsDepot(settings) ? local(settings.TIDEMARK_DEPOT_PORT, DEPOT_PORT_SETTING) : 0,
   ]);
-  return { gateway, internal, index, worker };
+  return { gateway, internal, index, worker, depot };
 }
 
 async function provideBroker(
