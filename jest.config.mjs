@@ -20,7 +20,7 @@ const withServices = {
 const NOT_OVER_SERVICES = [
   ...['start', 'start-services', 'demo', 'by-hand', 'canary', 'canary-services', 'memory'],
   ...['two-of-each[^.]*', 'grants', 'broker-outage', 'consumer-timeout', 'queue-faults', 'queue-example'],
-  ...['archive-depot', 'http-resume'],
+  ...['archive-depot', 'http-resume', 'http-fault[^.]*'],
 ];
 
 const overServices = {
