@@ -20,7 +20,17 @@ const withServices = {
 const NOT_OVER_SERVICES = [
   ...['start', 'start-services', 'demo', 'by-hand', 'canary', 'canary-services', 'memory'],
   ...['two-of-each[^.]*', 'grants', 'broker-outage', 'consumer-timeout', 'queue-faults', 'queue-example'],
-  ...['archive-depot', 'own-depot', 'http-resume', 'crash', 'ancestor', 'http-servers', 'https'],
+  ...[
+    'archive-depot',
+    'own-depot',
+    'http-resume',
+    'http-cancel',
+    'http-fault[^.]*',
+    'crash',
+    'ancestor',
+    'http-servers',
+    'https',
+  ],
 ];
 
 const overServices = {

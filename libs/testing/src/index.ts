@@ -14,6 +14,9 @@ export { BACKUP_KIND, ERRORS, RESTORE_KIND, type ErrorCode, type Job, type JobEr
 export * from './own-mounts.js';
 export * from './tcp-proxy.js';
 export * from './test-authority.js';
+export * from './http-fault-proxy.js';
+export type { ProxiedExchange, ProxiedRequest } from './faulty-exchange.js';
+export * from './http-faults.js';
 export * from './test-broker.js';
 export * from './hand.js';
 export * from './held-steps.js';
