@@ -1,6 +1,7 @@
 export * from './test-database.js';
 export * from './test-index.js';
 export * from './copy-over.js';
+export * from './counting-proxy.js';
 export * from './system.js';
 export * from './system-client.js';
 export * from './exchange.js';
