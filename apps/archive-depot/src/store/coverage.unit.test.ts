@@ -42,7 +42,12 @@ test.each([2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER - 8])('counts to the byte a
   expect([before.bytes, behind.bytes]).toEqual([at, 7]);
   expect(before.with(behind.slices).isWhole(at + 8)).toBe(false);
   expect(before.with(behind.slices).at(at)).toEqual({ covered: false, until: at + 1 });
-  expect(before.with(behind.slices).with([{ start: at, end: at + 1 }]).isWhole(at + 8)).toBe(true);
+  expect(
+    before
+      .with(behind.slices)
+      .with([{ start: at, end: at + 1 }])
+      .isWhole(at + 8),
+  ).toBe(true);
 });
 
 test('of nothing is whole at once', () => {
