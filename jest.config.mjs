@@ -1,5 +1,5 @@
 /** One Jest process for every tier; the tier is in the file name. */
-const project = (tier, services = {}) => ({
+export const project = (tier, services = {}) => ({
   displayName: tier,
   testMatch: [`<rootDir>/{apps,libs}/*/src/**/*.${tier}.test.ts`, `<rootDir>/test/**/*.${tier}.test.ts`],
   extensionsToTreatAsEsm: ['.ts'],

@@ -61,6 +61,18 @@ export const rules = [
     to: { path: '^libs/testing/' },
   },
   {
+    name: 'bench-imports-only-testing-local-services-platform',
+    severity: 'error',
+    from: { path: '^bench/' },
+    to: { path: '^(libs|apps|test)/', pathNot: '^libs/(testing|local-services|platform)/' },
+  },
+  {
+    name: 'nothing-imports-bench',
+    severity: 'error',
+    from: { path: '^(libs|apps|test)/' },
+    to: { path: '^bench/' },
+  },
+  {
     name: 'no-app-imports-another',
     severity: 'error',
     from: { path: '^apps/([^/]+)/', pathNot: '^apps/standalone/' },
@@ -69,7 +81,7 @@ export const rules = [
   {
     name: 'packages-meet-only-at-their-index',
     severity: 'error',
-    from: { path: '^((?:libs|apps)/[^/]+)/' },
+    from: { path: '^((?:libs|apps)/[^/]+|bench)/' },
     to: { path: '^(libs|apps)/', pathNot: ['^$1/', '^(libs|apps)/[^/]+/src/index\\.ts$'] },
   },
   { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
@@ -98,5 +110,7 @@ export const PLANTED = {
   ],
   'apps/gateway/src/planted.ts': [`import '@tidemark/index-service';`, 'no-app-imports-another'],
   'apps/index-service/src/planted.ts': [`import '@tidemark/testing';`, 'only-tests-and-bench-import-testing'],
+  'bench/planted.ts': [`import '@tidemark/document-index';`, 'bench-imports-only-testing-local-services-platform'],
+  'apps/archive-depot/src/planted.ts': [`import '../../../bench/rounds.ts';`, 'nothing-imports-bench'],
   'libs/nest/src/planted.ts': [`import '../../contracts/src/index/link.js';`, 'packages-meet-only-at-their-index'],
 };

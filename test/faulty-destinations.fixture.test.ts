@@ -61,7 +61,7 @@ export class FaultyDestinations {
     private readonly removal: () => Promise<void>,
   ) {}
 
-  static async start(): Promise<FaultyDestinations> {
+  static async start(more: Readonly<Record<string, string>> = {}): Promise<FaultyDestinations> {
     const folder = await mkdtemp(join(tmpdir(), 'tidemark-depot-'));
     const settings = { PORT: '0', TIDEMARK_DEPOT_FOLDER: folder };
     const depot = await new TestProcess({ app: 'archive-depot', settings }).start();
@@ -85,6 +85,7 @@ export class FaultyDestinations {
         TIDEMARK_HTTP_SILENCE_SECONDS: String(SILENCE_SECONDS),
         TIDEMARK_CHUNK_BYTES: String(CHUNK_BYTES),
         TIDEMARK_PART_BYTES: String(64 * 1024),
+        ...more,
       },
     });
     await it.client.bulk(Array.from({ length: 600 }, (_, n) => [`/kept/${n}`, { text: incompressible() }]));

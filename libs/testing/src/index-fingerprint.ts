@@ -35,7 +35,7 @@ export async function fingerprintOf(system: { databaseUrl: string }): Promise<In
   const pointer = await pointerOf(system);
   const [content] = await query<{ versions: string; hash: string }>(
     system.databaseUrl,
-    `SELECT count(*) AS versions, md5(coalesce(string_agg(row::text, E'\n' ORDER BY link, version), '')) AS hash
+    `SELECT count(*) AS versions, md5(coalesce(string_agg(md5(row::text), '' ORDER BY link, version), '')) AS hash
       FROM index_${pointer.liveGeneration}.document_version AS row`,
   );
   return {

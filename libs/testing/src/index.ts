@@ -3,6 +3,7 @@ export * from './test-index.js';
 export * from './copy-over.js';
 export { ANCESTOR_AGENT, ANCESTOR_CHUNK_BYTES, AncestorClient } from './ancestor/client.js';
 export * from './ancestor/file-service.js';
+export * from './counting-proxy.js';
 export * from './system.js';
 export * from './system-client.js';
 export * from './exchange.js';

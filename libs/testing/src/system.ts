@@ -19,6 +19,8 @@ export interface SystemOptions {
   readonly proxy?: PostgresProxy;
   /** A command that runs the one behind it in its own place, such as `nice`. */
   readonly within?: readonly string[];
+  /** The server that its database is made on; that of the test run unless given. A superuser's. */
+  readonly postgresUrl?: string;
 }
 
 /** A whole system with a database and a folder of its own. */
@@ -59,8 +61,8 @@ interface Place {
  */
 export async function startSystem(options: SystemOptions = {}): Promise<RunningSystem> {
   if (environment().TIDEMARK_TEST_SYSTEM === 'services') return await startServices(options);
-  const { like, within = [] } = options;
-  const place = await makePlace(like);
+  const { within = [] } = options;
+  const place = await makePlace(options);
   const settings = { AMQP_URL: '', PORT: '0', TIDEMARK_DEPOT_PORT: '0', ...settingsOf(options, place) };
   const one = await new TestProcess({ app: 'standalone', settings, within }).start();
   return {
@@ -96,7 +98,7 @@ export async function startServices(
     readonly script?: string;
   } = {},
 ): Promise<RunningServices> {
-  const place = await makePlace(options.like);
+  const place = await makePlace(options);
   const services = new Services({ ...options, ...place, settings: settingsOf(options, place) });
   await services.start();
   const { gateways, internalUrls, indexServices, workers, processes, identity } = services;
@@ -151,10 +153,10 @@ function settingsOf({ settings, proxy }: SystemOptions, { home, databaseUrl }: P
 }
 
 /** PostgreSQL may run as another user and must be able to enter the folder. */
-async function makePlace(like: SystemOptions['like']): Promise<Place & { remove(): Promise<void> }> {
+async function makePlace({ like, postgresUrl }: SystemOptions): Promise<Place & { remove(): Promise<void> }> {
   const home = like?.home ?? (await mkdtemp(join(tmpdir(), 'tidemark-test-')));
   if (!like) await chmod(home, 0o755);
-  const database = like ? undefined : await createTestDatabase();
+  const database = like ? undefined : await createTestDatabase(postgresUrl);
   return {
     home,
     databaseUrl: like?.databaseUrl ?? database?.url ?? '',

@@ -18,6 +18,8 @@ interface ProcessOptions {
   readonly script?: string | undefined;
 }
 
+/** Of every Linux that Node runs on. */
+const TICKS_A_SECOND = 100;
 const READY = /^Tidemark (?:\S+ )?is ready at (\S+)/m;
 
 /** One of the apps as it is built, in a process of its own that can be ended and started again. */
@@ -106,6 +108,13 @@ export class TestProcess {
     const status = readFileSync(`/proc/${this.pid}/status`, 'utf8');
     const kilobytes = (field: string): number => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
     return { now: 1024 * kilobytes('VmRSS'), peak: 1024 * kilobytes('VmHWM') };
+  }
+
+  /** Time on a processor so far, of all its threads. */
+  cpuSeconds(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_A_SECOND;
   }
 
   /** The peak counts from here. */

@@ -36,6 +36,20 @@ test('tells up to where it is the same', () => {
   ]);
 });
 
+test.each([2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER - 8])('counts to the byte around %d', (at) => {
+  const before = Coverage.of([{ start: 0, end: at }]);
+  const behind = Coverage.of([{ start: at + 1, end: at + 8 }]);
+  expect([before.bytes, behind.bytes]).toEqual([at, 7]);
+  expect(before.with(behind.slices).isWhole(at + 8)).toBe(false);
+  expect(before.with(behind.slices).at(at)).toEqual({ covered: false, until: at + 1 });
+  expect(
+    before
+      .with(behind.slices)
+      .with([{ start: at, end: at + 1 }])
+      .isWhole(at + 8),
+  ).toBe(true);
+});
+
 test('of nothing is whole at once', () => {
   expect(Coverage.NONE.isWhole(0)).toBe(true);
   expect(Coverage.NONE.isWhole(1)).toBe(false);

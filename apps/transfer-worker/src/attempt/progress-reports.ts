@@ -9,13 +9,17 @@ interface Counts {
   readonly bytesDone: number;
 }
 
-/** Tells the gateway where an attempt is: each phase at once, counts now and then. Lost reports cost nothing. */
+/**
+ * Tells the gateway where an attempt is: each phase at once, counts now and then, the last ones before a standstill too.
+ * Lost reports cost nothing.
+ */
 export class ProgressReports {
   #phase: JobPhase = 'STARTING';
   #counts: Counts = { versionsDone: 0, bytesDone: 0 };
   #totals: { versions: number | null; bytes: number | null } = { versions: null, bytes: null };
   #startedMillis = 0;
   #reportedMillis = -Infinity;
+  #later: NodeJS.Timeout | undefined;
 
   constructor(
     private readonly messaging: Messaging,
@@ -41,10 +45,14 @@ export class ProgressReports {
   add(versions: number, bytes: number): void {
     const { versionsDone, bytesDone } = this.#counts;
     this.#counts = { versionsDone: versionsDone + versions, bytesDone: bytesDone + bytes };
-    if (this.clock.monotonicMillis() - this.#reportedMillis >= REPORT_MILLIS) this.#send();
+    const left = this.#reportedMillis + REPORT_MILLIS - this.clock.monotonicMillis();
+    if (left <= 0) this.#send();
+    else this.#later ??= setTimeout(() => this.#send(), left).unref();
   }
 
   #send(): void {
+    clearTimeout(this.#later);
+    this.#later = undefined;
     this.#reportedMillis = this.clock.monotonicMillis();
     const report = { ...this.attempt, phase: this.#phase, progress: this.#progress() };
     this.messaging.publish('progress', report).catch(() => undefined);

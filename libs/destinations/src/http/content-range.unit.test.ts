@@ -6,6 +6,14 @@ test.each([2 ** 31, 2 ** 32, 2 ** 53 - 2])('ranges around %d are written and rea
   const written = contentRange(at - 1, at + 1, at + 1);
   expect(written).toBe(`bytes ${at - 1}-${at}/${at + 1}`);
   expect(parseContentRange(written)).toEqual({ start: at - 1, end: at, total: at + 1 });
+  expect(contentRange(at, at + 1, at + 1)).toBe(`bytes ${at}-${at}/${at + 1}`);
+  expect(parseUnsatisfiedRange(`bytes */${at + 1}`)).toBe(at + 1);
+});
+
+test.each(['9007199254740992', '18446744073709551616', '9'.repeat(400)])('%s is no number of bytes', (many) => {
+  expect(parseContentRange(`bytes 0-1/${many}`)).toBeUndefined();
+  expect(parseContentRange(`bytes 0-${many}/*`)).toBeUndefined();
+  expect(parseUnsatisfiedRange(`bytes */${many}`)).toBeUndefined();
 });
 
 test.each([

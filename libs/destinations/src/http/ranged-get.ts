@@ -37,8 +37,10 @@ export function judgeAnswer(answer: HttpAnswer, display: string): ContentRange |
     const coded = new DestinationRefusedError(display, `it sends the archive encoded (${encoding.slice(0, 20)})`);
     throw new FailedRequest(coded, { worthwhile: false, mayHaveArrived: false });
   }
-  const range = parseContentRange(answer.header('content-range'));
+  const written = answer.header('content-range');
+  const range = parseContentRange(written);
   if (range !== undefined) return range;
+  if (written !== undefined) throw wrongAnswer(answer, display, 'it tells its range in no numbers below 2^53');
   if (answer.status === 206) throw wrongAnswer(answer, display, 'it answered 206 without saying which bytes');
   return 'WHOLE';
 }
