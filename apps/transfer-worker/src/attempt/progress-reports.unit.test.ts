@@ -20,7 +20,9 @@ beforeEach(() => {
   sent.length = 0;
   reports = new ProgressReports(messaging, { jobId: 'a', fence: 1 }, clock);
 });
-afterEach(() => jest.useRealTimers());
+afterEach(() => {
+  jest.useRealTimers();
+});
 
 const counted = (): (number | undefined)[] => sent.map(({ progress }) => progress?.bytesDone);
 
