@@ -73,7 +73,9 @@ async function overcome(place: FaultyPlace, hits: readonly Hit[], work: () => Pr
 }
 
 const rows = ROWS.map((row) => {
-  const names = [...row.chunks, ...row.answers].map(([at, times]) => `${at(0).name} ×${times}`);
+  const names = [...row.chunks, ...row.answers].map(
+    ([at, times]) => at(CHUNK_BYTES / 2).name + (times > 1 ? ` (${times})` : ''),
+  );
   return [names.join(', '), row] as const;
 });
 
