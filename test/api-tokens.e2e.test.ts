@@ -53,6 +53,7 @@ describe('without a token', () => {
   test.each([
     '/core/management',
     '/core/management/jobs',
+    '/core/management/dead-letters',
     '/core/metrics',
     '/core/docs',
     '/core/nowhere',
@@ -91,6 +92,8 @@ const CALLS: [method: string, path: string, body: unknown, may: string][] = [
   ['PATCH', '/%63ore/management', {}, 'operator'],
   ['DELETE', '/core/management/jobs/x', undefined, 'operator'],
   ['POST', '/core/management/jobs/x/undo', {}, 'operator'],
+  ['GET', '/core/management/dead-letters', undefined, 'operator'],
+  ['POST', '/core/management/dead-letters/x/replay', {}, 'operator'],
   ['POST', '/core/nowhere', {}, 'operator'],
 ];
 

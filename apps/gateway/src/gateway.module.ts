@@ -3,6 +3,7 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { HealthModule } from '@tidemark/nest';
 import type { Registry } from '@tidemark/platform';
 
+import { DeadLettersController } from './dead-letters/dead-letters.controller.js';
 import { DocsController } from './docs/docs.controller.js';
 import { DocumentIndexController, DocumentsController } from './documents/documents.controller.js';
 import { JobsController } from './jobs/jobs.controller.js';
@@ -13,6 +14,7 @@ import { PARTS, type GatewayParts } from './tokens.js';
 export const PUBLIC_CONTROLLERS = [
   ManagementController,
   JobsController,
+  DeadLettersController,
   DocsController,
   DocumentIndexController,
   DocumentsController,

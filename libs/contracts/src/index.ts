@@ -12,6 +12,7 @@ export * from './index/staging.js';
 export * from './jobs/attempt.js';
 export * from './jobs/job.js';
 export * from './jobs/steps.js';
+export * from './management/dead-letters.js';
 export * from './management/management-status.js';
 export * from './management/parse-request.js';
 export * from './management/requests.js';

@@ -9,5 +9,6 @@ export type { SwitchEnd } from './life/plan-switch-end.js';
 export { FIVE_ATTEMPTS, type RetryRule as JobRetryRule } from './life/retry-rule.js';
 export type { CreatedJob, Idempotency, NewJob } from './store/create-job.js';
 export type { JobFigures, JobPage, JobQuery } from './store/read-jobs.js';
+export type { SeenWorker } from './store/read-workers.js';
 export type { Settlement } from './store/settle-job.js';
 export type { RunnableJob, SweepTurn, WaitingSwitch } from './store/sweep-jobs.js';

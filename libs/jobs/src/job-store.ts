@@ -11,6 +11,7 @@ import { cancelJob } from './store/cancel-job.js';
 import { ClaimJobs } from './store/claim-job.js';
 import { createJob, purgeIdempotencyKeys, type CreatedJob, type NewJob } from './store/create-job.js';
 import { getJob, jobFigures, listJobs, type JobFigures, type JobPage, type JobQuery } from './store/read-jobs.js';
+import { seenWorkers, type SeenWorker } from './store/read-workers.js';
 import { finishing, heartbeat, progress } from './store/report-attempt.js';
 import { SettleJobs, type Settlement } from './store/settle-job.js';
 import { settleUndo } from './store/settle-undo.js';
@@ -71,6 +72,11 @@ export class JobStore {
 
   figures(): Promise<JobFigures> {
     return jobFigures(this.#database);
+  }
+
+  /** Heard of within the last quarter of an hour, as far as their jobs tell; leases are given for `leaseSeconds`. */
+  seenWorkers(leaseSeconds: number): Promise<SeenWorker[]> {
+    return seenWorkers(this.#database, leaseSeconds);
   }
 
   /** Throws NotFoundError, JobFinishingError, JobEndedError. A job that is cancelled or being so stays as it is. */

@@ -1,4 +1,4 @@
-import type { QueueName } from './topology.js';
+import type { QueueName, StatedQueue } from './topology.js';
 
 /**
  * One connection to a broker, in bytes: what RabbitMQ and its twin differ in. Everything else (schemas, dead letters,
@@ -9,8 +9,12 @@ export interface BrokerConnection {
   publish(message: OutgoingMessage, signal?: AbortSignal): Promise<void>;
   /** Subscribes now or as soon as it can, and again after every loss. */
   consume(source: Source, options: ConsumeOptions): Consumer;
-  /** The oldest messages of the dead-letter queue, which stay there. */
-  browseDeadLetters(limit: number): Promise<StoredMessage[]>;
+  /** Shows every dead letter, in no certain order; they stay. May reject with `NotAnsweredError`. */
+  browseDeadLetters(see: (letter: StoredMessage) => void): Promise<void>;
+  /** Looks at dead letters until one is it. False where none is. May reject with `NotAnsweredError`. */
+  takeDeadLetter(taking: LetterTaking): Promise<boolean>;
+  /** May reject with `NotAnsweredError`. */
+  queueStates(): Promise<QueueState[]>;
   /** Why this connection cannot work just now; empty when it can. */
   problems(): readonly string[];
   /** What is still unacknowledged goes back to its queue. */
@@ -26,6 +30,21 @@ export interface StoredMessage {
   readonly correlationId: string | undefined;
   readonly replyTo: string | undefined;
   readonly headers: Readonly<Record<string, string>>;
+}
+
+export interface LetterTaking {
+  /** Asked once of each letter. */
+  readonly isIt: (letter: StoredMessage) => boolean;
+  /** Once it has resolved, the letter is removed; where it rejects, the letter stays. Before that, nobody else can take it. */
+  readonly use: (letter: StoredMessage) => Promise<void>;
+}
+
+/** A queue just now; null where the broker has no such queue. */
+export interface QueueState {
+  readonly queue: StatedQueue;
+  /** Messages that nobody has in hand. */
+  readonly waiting: number | null;
+  readonly consumers: number | null;
 }
 
 export interface OutgoingMessage extends StoredMessage {

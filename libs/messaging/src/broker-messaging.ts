@@ -1,8 +1,17 @@
+import { NotFoundError } from '@tidemark/contracts';
 import type { Clock, Logger } from '@tidemark/platform';
 
-import type { BrokerConnection, Delivery, OutgoingMessage, Source } from './broker-connection.js';
+import type {
+  BrokerConnection,
+  Delivery,
+  OutgoingMessage,
+  QueueState,
+  Source,
+  StoredMessage,
+} from './broker-connection.js';
 import { decode, encode } from './codec.js';
 import { readDeadLetter, toDeadLetter, type Burial, type DeadLetter } from './dead-letter.js';
+import { LetterIds } from './letter-ids.js';
 import type {
   Handler,
   MessageMeta,
@@ -16,6 +25,8 @@ import type {
 } from './messaging.js';
 import { NotPublishedError } from './not-published-error.js';
 import { QueueSubscription } from './queue-subscription.js';
+import { OldestLetters } from './oldest-letters.js';
+import { NotReplayableError, toReplay } from './replay.js';
 import { isReplyAddress, QUEUES, ROUTES, type BodyOf, type QueueName, type RouteName } from './topology.js';
 
 export interface MessagingOptions {
@@ -69,7 +80,28 @@ class BrokerMessaging implements Messaging {
   }
 
   async deadLetters(limit: number): Promise<DeadLetter[]> {
-    return (await this.connection.browseDeadLetters(limit)).map(readDeadLetter);
+    const oldest = new OldestLetters(limit);
+    await this.connection.browseDeadLetters((letter) => oldest.add(letter));
+    return oldest.list();
+  }
+
+  async replay(id: string): Promise<DeadLetter> {
+    const ids = new LetterIds();
+    let replayed: DeadLetter | undefined;
+    const use = async (message: StoredMessage): Promise<void> => {
+      const letter = readDeadLetter(id, message);
+      const { route, obstacle = 'no route leads to its queue' } = letter;
+      if (route === undefined || letter.obstacle !== undefined) throw new NotReplayableError(id, obstacle);
+      await this.connection.publish(toReplay(message, route));
+      replayed = letter;
+    };
+    await this.connection.takeDeadLetter({ isIt: (message) => ids.next(message) === id, use });
+    if (!replayed) throw new NotFoundError(`dead letter ${id.slice(0, 100)}`);
+    return replayed;
+  }
+
+  queueStates(): Promise<QueueState[]> {
+    return this.connection.queueStates();
   }
 
   problems(): readonly string[] {

@@ -1,25 +1,39 @@
+import { randomUUID } from 'node:crypto';
+
 import { maskBody, maskSecrets } from '@tidemark/platform';
 
 import type { OutgoingMessage, StoredMessage } from './broker-connection.js';
-import { DEAD_LETTERS } from './topology.js';
+import {
+  AT_HEADER,
+  BROKER_HEADERS,
+  diedAt,
+  ID_HEADER,
+  KEPT_HEADER,
+  QUEUE_HEADER,
+  queueOf,
+  REASON_HEADER,
+  type Kept,
+} from './letter-headers.js';
+import { wayBack } from './replay.js';
+import { DEAD_LETTERS, type RouteName } from './topology.js';
 
 /** A message that could not be handled, as a person sees it. */
 export interface DeadLetter {
+  /** Stays the same for as long as the letter lies there. */
+  readonly id: string;
   /** The queue that it was on. */
   readonly queue: string;
+  /** The way that a replay takes; undefined where there is none. */
+  readonly route: RouteName | undefined;
   readonly reason: string;
   /** Secrets masked; only its beginning where it was not of its schema, or no JSON. */
   readonly body: string;
   readonly messageId: string | undefined;
-  /** When it was given up; of one that the broker gave up by itself, undefined. */
+  /** When it was given up; a broker says it to the second, and nobody of what came there otherwise. */
   readonly atMicros: number | undefined;
+  /** Why it cannot be replayed; undefined where it can. */
+  readonly obstacle: string | undefined;
 }
-
-const QUEUE_HEADER = 'x-tidemark-queue';
-const REASON_HEADER = 'x-tidemark-reason';
-const AT_HEADER = 'x-tidemark-at-micros';
-/** Set by a broker that gives a message up by itself, RabbitMQ's names. */
-export const BROKER_HEADERS = { queue: 'x-first-death-queue', reason: 'x-first-death-reason' } as const;
 
 const MAX_REASON_CHARACTERS = 500;
 const MAX_REFUSED_BYTES = 1024;
@@ -35,29 +49,45 @@ export interface Burial {
 
 /** What goes to the dead-letter exchange in place of a message; the caller acknowledges the message after that. */
 export function toDeadLetter({ queue, message, reason, refused, atMicros }: Burial): OutgoingMessage {
-  const { masked, isJson } = maskBody(message.body.toString('utf8'));
-  const body = Buffer.from(masked);
+  const { kept, body } = keep(message.body, refused);
   return {
     ...message,
     exchange: DEAD_LETTERS.exchange,
-    body: refused || !isJson ? body.subarray(0, MAX_REFUSED_BYTES) : body,
+    body,
     headers: {
+      [ID_HEADER]: randomUUID(),
       [QUEUE_HEADER]: queue,
       [REASON_HEADER]: maskSecrets(reason).slice(0, MAX_REASON_CHARACTERS),
       [AT_HEADER]: String(atMicros),
+      [KEPT_HEADER]: kept,
     },
     persistent: true,
     mandatory: true,
   };
 }
 
-export function readDeadLetter({ body, headers, messageId }: StoredMessage): DeadLetter {
-  const at = headers[AT_HEADER];
+function keep(original: Buffer, refused: boolean): { kept: Kept; body: Buffer } {
+  const text = original.toString('utf8');
+  const { masked, isJson } = maskBody(text);
+  const whole = Buffer.from(masked);
+  const body = refused || !isJson ? whole.subarray(0, MAX_REFUSED_BYTES) : whole;
+  if (body.equals(original)) return { kept: 'WHOLE', body };
+  if (masked !== text) return { kept: 'MASKED', body };
+  return { kept: body.length < whole.length ? 'CUT' : 'NOT_UTF8', body };
+}
+
+/** As it lies in the queue of dead letters, under an id that {@link LetterIds} gave it. */
+export function readDeadLetter(id: string, message: StoredMessage): DeadLetter {
+  const { body, headers, messageId } = message;
+  const way = wayBack(message);
   return {
-    queue: headers[QUEUE_HEADER] ?? headers[BROKER_HEADERS.queue] ?? 'unknown',
+    id,
+    queue: queueOf(message),
+    route: way.route,
     reason: headers[REASON_HEADER] ?? headers[BROKER_HEADERS.reason] ?? 'unknown',
     body: maskBody(body.toString('utf8')).masked,
     messageId,
-    atMicros: at === undefined ? undefined : Number(at),
+    atMicros: diedAt(message),
+    obstacle: way.obstacle,
   };
 }

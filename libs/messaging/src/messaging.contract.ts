@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from '@jest/globals';
 
 import { describeAcknowledging } from './contract/acknowledging.contract.js';
 import { describeComingToRest } from './contract/coming-to-rest.contract.js';
+import { describeDeadLetters } from './contract/dead-letters.contract.js';
 import type { Bench, MessagingHarness } from './contract/harness.contract.js';
 import { describePublishing } from './contract/publishing.contract.js';
 import { describeSubscribing } from './contract/subscribing.contract.js';
@@ -36,5 +37,6 @@ export function describeMessaging(name: string, open: () => Promise<MessagingHar
     describeAcknowledging(bench);
     describeSubscribing(bench);
     describeComingToRest(bench);
+    describeDeadLetters(bench);
   });
 }

@@ -1,3 +1,4 @@
+import type { QueueState } from './broker-connection.js';
 import type { DeadLetter } from './dead-letter.js';
 import type { BodyOf, QUEUES, QueueName, RouteName } from './topology.js';
 
@@ -17,8 +18,15 @@ export interface Messaging {
   subscribe<Q extends QueueName>(queue: Q, handler: Handler<MessageOn<Q>>, options?: SubscribeOptions): Subscription;
   /** Gets its own copy of every event whose key matches a topic pattern such as `job.*.failed`, from `started` on. */
   observe(pattern: string, handler: Handler<MessageOf<'jobEvent'>>, options?: SubscribeOptions): Subscription;
-  /** The oldest dead letters; they stay where they are. */
+  /** The oldest dead letters, and fewer where they are large; they stay where they are. */
   deadLetters(limit: number): Promise<DeadLetter[]>;
+  /**
+   * Publishes a dead letter as the message that it was, and then removes it; a crash between the two doubles it.
+   * Throws NotFoundError, NotReplayableError, and what `publish` throws: the letter stays then.
+   */
+  replay(id: string): Promise<DeadLetter>;
+  /** Every queue, and that of the dead letters. */
+  queueStates(): Promise<QueueState[]>;
   /** Why messages cannot flow just now; empty when they can. */
   problems(): readonly string[];
   /** Closes every subscription (see there), then the connection. */

@@ -52,6 +52,10 @@ export type QueueName = keyof typeof QUEUES;
 export const EVENTS_EXCHANGE = 'tidemark.events' satisfies ExchangeName;
 export const DEAD_LETTERS = { exchange: 'tidemark.dead', queue: 'tidemark.dead' } as const;
 
+/** Every queue whose state can be asked for. */
+export const STATED_QUEUES = [...(Object.keys(QUEUES) as QueueName[]), DEAD_LETTERS.queue];
+export type StatedQueue = QueueName | typeof DEAD_LETTERS.queue;
+
 /** Times a message may come back to its queue unacknowledged before the broker itself gives it up. */
 export const DELIVERY_LIMIT = 20;
 

@@ -1,6 +1,6 @@
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 
-import { TidemarkError } from '@tidemark/contracts';
+import { DEAD_LETTERS_LINK, TidemarkError } from '@tidemark/contracts';
 import { bearerTokenOf, entryWith, TooManyRequestsError, UnauthenticatedError } from '@tidemark/nest';
 import type { Clock, Logger } from '@tidemark/platform';
 
@@ -67,10 +67,12 @@ export function callerCheck({ tokens, clock, log }: CallerCheckOptions): onReque
 
 /**
  * By the route that was found and not by the path as it was written, which has other spellings. Undefined where
- * nobody needs a token.
+ * nobody needs a token. Dead letters are for operators even to read: what is in them nobody has checked, and masking
+ * finds only secrets that look like one.
  */
 function roleFor({ method, routeOptions: { url: route = '' } }: FastifyRequest): Role | undefined {
   if (route.startsWith('/core/health/')) return undefined;
+  if (route.startsWith(DEAD_LETTERS_LINK)) return 'operator';
   if (method === 'GET' || method === 'HEAD') return 'reader';
   return route === '/core/document-index' || route === DOCUMENTS ? 'writer' : 'operator';
 }

@@ -85,6 +85,22 @@ export const PATHS: Readonly<Record<string, Readonly<Record<string, Operation>>>
       },
     },
   },
+  '/core/management/dead-letters': {
+    get: {
+      summary: 'Messages that could not be handled, the oldest first; fewer than asked for where they are large',
+      parameters: [LIMIT],
+      answers: { 200: { description: 'The dead letters', schema: refTo('DeadLetterList') } },
+    },
+  },
+  '/core/management/dead-letters/{id}/replay': {
+    post: {
+      summary: 'Send a dead letter again as the message that it was; it is no dead letter then',
+      answers: {
+        202: { description: 'The dead letter as it was', schema: refTo('DeadLetter') },
+        409: { description: 'It was masked or cut, or came from no queue of ours', schema: refTo('Error') },
+      },
+    },
+  },
   '/core/document-index': {
     get: {
       summary: 'A version of a document, or all links with a prefix',

@@ -3,6 +3,8 @@ import { z } from 'zod';
 import {
   backupRequestSchema,
   bulkResultSchema,
+  deadLetterListSchema,
+  deadLetterSchema,
   ERRORS,
   errorBodySchema,
   jobListSchema,
@@ -24,6 +26,8 @@ const SCHEMAS = {
   Job: jobSchema,
   JobList: jobListSchema,
   ManagementStatus: managementStatusSchema,
+  DeadLetter: deadLetterSchema,
+  DeadLetterList: deadLetterListSchema,
   BulkResult: bulkResultSchema,
   Error: errorBodySchema,
 } as const satisfies Record<string, z.ZodType>;

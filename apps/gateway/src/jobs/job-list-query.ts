@@ -8,6 +8,8 @@ import {
 } from '@tidemark/contracts';
 import type { JobQuery } from '@tidemark/jobs';
 
+import { single, wholeNumber } from '../query-parameters.js';
+
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
 
@@ -44,18 +46,4 @@ function asOperation(value: string | undefined): Operation | undefined {
   const operation = OPERATIONS.find((known) => known === value);
   if (operation === undefined) throw new ParameterInvalidError('operation', `must be ${OPERATIONS.join(' or ')}`);
   return operation;
-}
-
-function wholeNumber(parameters: URLSearchParams, name: string, max: number): number | undefined {
-  const text = single(parameters, name);
-  if (text === undefined) return undefined;
-  const number = /^[0-9]{1,16}$/.test(text) ? Number(text) : NaN;
-  if (!(number >= 1 && number <= max)) throw new ParameterInvalidError(name, `must be a whole number from 1 to ${max}`);
-  return number;
-}
-
-function single(parameters: URLSearchParams, name: string): string | undefined {
-  const values = parameters.getAll(name);
-  if (values.length > 1) throw new ParameterInvalidError(name, 'is given more than once');
-  return values[0];
 }

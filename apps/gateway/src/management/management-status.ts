@@ -8,14 +8,16 @@ import { VERSION } from '../version.js';
 /** Whatever does not answer within this is told as a problem: the question itself is answered always. */
 const LIMIT_MILLIS = 2_000;
 
-type Parts = Pick<GatewayParts, 'index' | 'jobs' | 'feed' | 'messaging' | 'policy' | 'log'>;
+type Parts = Pick<GatewayParts, 'settings' | 'index' | 'jobs' | 'feed' | 'messaging' | 'policy' | 'log'>;
 
 /** What `GET /core/management` tells. */
 export async function managementStatus(parts: Parts): Promise<ManagementStatus> {
-  const { index, jobs, policy, log } = parts;
-  const [indexFigures, jobFigures, roots] = await Promise.all([
+  const { settings, index, jobs, messaging, policy, log } = parts;
+  const [indexFigures, jobFigures, workers, queues, roots] = await Promise.all([
     withinBound(log, (signal) => index.figures(signal)),
     withinBound(log, () => jobs.figures()),
+    withinBound(log, () => jobs.seenWorkers(settings.TIDEMARK_LEASE_SECONDS)),
+    withinBound(log, () => messaging.queueStates()),
     withinBound(log, () => prepareRoots(policy.fileRoots)),
   ]);
   return {
@@ -23,12 +25,16 @@ export async function managementStatus(parts: Parts): Promise<ManagementStatus> 
     version: VERSION,
     index: indexFigures.value,
     jobs: jobFigures.value && { ...jobFigures.value, countByState: { ...jobFigures.value.countByState } },
+    workers: workers.value?.map(({ jobIds, ...worker }) => ({ ...worker, jobIds: [...jobIds] })) ?? null,
+    queues: queues.value?.map((state) => ({ ...state })) ?? null,
     fileRoots:
       roots.value?.map(({ root, serves, complaint = null }) => ({ root, serves: [...serves], complaint })) ?? null,
     problems: {
       index: indexFigures.problems,
       jobs: [...jobFigures.problems, ...feedProblems(parts)],
-      messaging: [...parts.messaging.problems()],
+      workers: workers.problems,
+      queues: queues.problems,
+      messaging: [...messaging.problems()],
       fileRoots: roots.problems,
     },
   };

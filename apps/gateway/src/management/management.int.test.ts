@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 
-import { BACKUP_KIND, managementStatusSchema, RESTORE_KIND } from '@tidemark/contracts';
+import { BACKUP_KIND, managementStatusSchema, RESTORE_KIND, type ManagementStatus } from '@tidemark/contracts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { errorOf, GatewayFixture, jobOf, type Answered } from '../gateway.fixture.test.js';
@@ -181,6 +181,9 @@ describe('Prefer: wait', () => {
 });
 
 describe('GET /core/management', () => {
+  const statusNow = async (): Promise<ManagementStatus> =>
+    managementStatusSchema.strict().parse(JSON.parse((await fixture.ask({ path: '/core/management' })).text));
+
   test('tells what runs, and what does not answer', async () => {
     const answer = await fixture.ask({ path: '/core/management' });
     const status = managementStatusSchema.strict().parse(JSON.parse(answer.text));
@@ -189,9 +192,42 @@ describe('GET /core/management', () => {
       version: '0.1.0',
       index: null,
       fileRoots: [{ root: fixture.root, serves: ['BACKUP', 'RESTORE'], complaint: null }],
-      problems: { index: ['the index-service does not answer'], jobs: [], messaging: [], fileRoots: [] },
+      workers: [{ worker: 'a fake', jobIds: expect.any(Array) }],
+      problems: {
+        index: ['the index-service does not answer'],
+        jobs: [],
+        workers: [],
+        queues: [],
+        messaging: [],
+        fileRoots: [],
+      },
     });
     expect(status.jobs?.countByState.SUCCEEDED).toBeGreaterThan(0);
     expect(status.jobs?.lastBackup?.state).toBe('SUCCEEDED');
+  });
+
+  test('tells who works on what, what waits and who would take it', async () => {
+    const id = (await fixture.backup('shown.zip')).id;
+    const claim = await worker.run(id);
+    const subscription = fixture.outside.subscribe('tidemark.jobs.restore', () => Promise.resolve());
+    await subscription.started;
+    await fixture.outside.publish('request', '{"bearer":"x"}', { messageId: 'dies' });
+    await fixture.broker.drained('tidemark.requests', 10_000);
+    const { workers, queues } = await statusNow();
+    expect(workers).toEqual([
+      { worker: 'a fake', lastSeenMicros: expect.any(Number), jobIds: expect.arrayContaining([id]) },
+    ]);
+    expect(queues).toEqual([
+      { queue: 'tidemark.requests', waiting: 0, consumers: 1 },
+      { queue: 'tidemark.jobs.backup', waiting: expect.any(Number), consumers: 0 },
+      { queue: 'tidemark.jobs.restore', waiting: expect.any(Number), consumers: 1 },
+      { queue: 'tidemark.reports', waiting: 0, consumers: 1 },
+      { queue: 'tidemark.dead', waiting: 1, consumers: 0 },
+    ]);
+    await subscription.close();
+    await worker.finishing(claim);
+    await worker.settle(claim, { state: 'SUCCEEDED', result: RESULT });
+    await fixture.jobIn(id, 'SUCCEEDED');
+    expect((await statusNow()).workers?.[0]?.jobIds).not.toContain(id);
   });
 });

@@ -19,6 +19,30 @@ export const managementStatusSchema = z.object({
       lastBackup: jobSchema.nullable(),
     })
     .nullable(),
+  /** Workers heard of within the last quarter of an hour; one that never had a job is only a consumer of its queues. */
+  workers: z
+    .array(
+      z.object({
+        worker: z.string(),
+        /** Its last heartbeat, or the end of its last job. */
+        lastSeenMicros: count,
+        /** What it runs now. */
+        jobIds: z.array(z.uuid()),
+      }),
+    )
+    .nullable(),
+  /** The queues; both figures are null where the broker has no such queue. */
+  queues: z
+    .array(
+      z.object({
+        queue: z.string(),
+        /** Messages that nobody has in hand. */
+        waiting: count.nullable(),
+        /** Of a queue of doorbells: the workers that would take a job of its kind now. */
+        consumers: count.nullable(),
+      }),
+    )
+    .nullable(),
   /** The folders that `file:` destinations may be in. */
   fileRoots: z
     .array(
@@ -35,6 +59,8 @@ export const managementStatusSchema = z.object({
   problems: z.object({
     index: z.array(z.string()),
     jobs: z.array(z.string()),
+    workers: z.array(z.string()),
+    queues: z.array(z.string()),
     messaging: z.array(z.string()),
     fileRoots: z.array(z.string()),
   }),

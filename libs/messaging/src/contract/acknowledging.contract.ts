@@ -29,7 +29,9 @@ export function describeAcknowledging(bench: Bench): void {
       expect(await handled.next()).toBe(OTHER_JOB);
       expect(await messaging.deadLetters(10)).toEqual([
         {
+          id: expect.stringMatching(/^[0-9a-f-]{36}$/),
           queue: 'tidemark.jobs.backup',
+          route: 'backupDoorbell',
           reason: 'no such job',
           body: JSON.stringify({ jobId: JOB }),
           messageId: 'm-7',

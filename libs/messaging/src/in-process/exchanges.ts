@@ -1,5 +1,5 @@
 import type { OutgoingMessage } from '../broker-connection.js';
-import { BROKER_HEADERS } from '../dead-letter.js';
+import { BROKER_HEADERS } from '../letter-headers.js';
 import { NotPublishedError } from '../not-published-error.js';
 import { DEAD_LETTERS, EVENTS_EXCHANGE, QUEUES, ROUTES, type QueueName } from '../topology.js';
 import { MessageQueue, type QueueRules } from './message-queue.js';

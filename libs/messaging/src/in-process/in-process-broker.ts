@@ -1,8 +1,17 @@
 import { sleep } from '@tidemark/platform';
 
-import type { BrokerConnection, Consumer, ConsumeOptions, OutgoingMessage, Source } from '../broker-connection.js';
+import type {
+  BrokerConnection,
+  Consumer,
+  ConsumeOptions,
+  LetterTaking,
+  OutgoingMessage,
+  QueueState,
+  Source,
+  StoredMessage,
+} from '../broker-connection.js';
 import { NotPublishedError } from '../not-published-error.js';
-import { DEAD_LETTERS, type QueueName } from '../topology.js';
+import { DEAD_LETTERS, STATED_QUEUES, type QueueName } from '../topology.js';
 import { Exchanges } from './exchanges.js';
 import { InProcessConsumer } from './in-process-consumer.js';
 
@@ -68,8 +77,27 @@ class InProcessConnection implements BrokerConnection {
     return consumer;
   }
 
-  browseDeadLetters(limit: number): Promise<OutgoingMessage[]> {
-    return Promise.resolve(this.exchanges.queue(DEAD_LETTERS.queue).oldest(limit));
+  browseDeadLetters(see: (letter: StoredMessage) => void): Promise<void> {
+    for (const letter of this.exchanges.queue(DEAD_LETTERS.queue).waiting()) see(letter);
+    return Promise.resolve();
+  }
+
+  async takeDeadLetter({ isIt, use }: LetterTaking): Promise<boolean> {
+    const queue = this.exchanges.queue(DEAD_LETTERS.queue);
+    const letter = queue.withdraw(isIt);
+    if (!letter) return false;
+    try {
+      await use(letter.message);
+    } catch (error) {
+      queue.restore(letter);
+      throw error;
+    }
+    queue.letGo();
+    return true;
+  }
+
+  queueStates(): Promise<QueueState[]> {
+    return Promise.resolve(STATED_QUEUES.map((queue) => ({ queue, ...this.exchanges.queue(queue).state() })));
   }
 
   problems(): readonly string[] {

@@ -61,8 +61,9 @@ describe('a full queue', () => {
     for (const n of [1, 2, 3]) {
       await connection.publish(message({ exchange: 'tidemark.dead', key: 'any', body: Buffer.from(`d${n}`) }));
     }
-    const letters = await connection.browseDeadLetters(10);
-    expect(letters.map(({ body }) => body.toString())).toEqual(['d2', 'd3']);
+    const bodies: string[] = [];
+    await connection.browseDeadLetters(({ body }) => bodies.push(body.toString()));
+    expect(bodies).toEqual(['d2', 'd3']);
   });
 });
 

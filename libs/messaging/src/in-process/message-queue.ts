@@ -45,12 +45,22 @@ export class MessageQueue {
 
   /** Takes a message back that was not acknowledged. */
   putBack({ message, place, returned }: QueuedMessage): void {
-    if (returned >= DELIVERY_LIMIT) {
-      this.rules.onGivenUp?.(message);
-    } else {
-      const index = this.#ready.findIndex((later) => later.place > place);
-      this.#ready.splice(index < 0 ? this.#ready.length : index, 0, { message, place, returned: returned + 1 });
-    }
+    if (returned >= DELIVERY_LIMIT) this.rules.onGivenUp?.(message);
+    else this.#insert({ message, place, returned: returned + 1 });
+    this.letGo();
+  }
+
+  /** Takes the first message out that is it, to be let go or restored. */
+  withdraw(isIt: (message: OutgoingMessage) => boolean): QueuedMessage | undefined {
+    const index = this.#ready.findIndex(({ message }) => isIt(message));
+    if (index < 0) return undefined;
+    this.#inHand++;
+    return this.#ready.splice(index, 1)[0];
+  }
+
+  /** As if it had never been withdrawn. */
+  restore(queued: QueuedMessage): void {
+    this.#insert(queued);
     this.letGo();
   }
 
@@ -76,8 +86,18 @@ export class MessageQueue {
     this.#consumers = this.#consumers.filter((other) => other !== consumer);
   }
 
-  oldest(limit: number): OutgoingMessage[] {
-    return this.#ready.slice(0, limit).map(({ message }) => message);
+  /** What waits, the oldest first. */
+  waiting(): OutgoingMessage[] {
+    return this.#ready.map(({ message }) => message);
+  }
+
+  state(): { waiting: number; consumers: number } {
+    return { waiting: this.#ready.length, consumers: this.#consumers.length };
+  }
+
+  #insert(queued: QueuedMessage): void {
+    const index = this.#ready.findIndex(({ place }) => place > queued.place);
+    this.#ready.splice(index < 0 ? this.#ready.length : index, 0, queued);
   }
 
   #handOutSoon(): void {

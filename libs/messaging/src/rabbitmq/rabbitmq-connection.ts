@@ -6,18 +6,20 @@ import type {
   BrokerConnection,
   Consumer,
   ConsumeOptions,
+  LetterTaking,
   OutgoingMessage,
+  QueueState,
   Source,
   StoredMessage,
 } from '../broker-connection.js';
 import { NotPublishedError } from '../not-published-error.js';
-import { DEAD_LETTERS } from '../topology.js';
 import { ConfirmedPublisher } from './confirmed-publisher.js';
 import { declareTopology } from './declare-topology.js';
 import { BrokerNames } from './names.js';
 import { RabbitMqConsumer } from './rabbitmq-consumer.js';
+import { RabbitMqQuestions } from './rabbitmq-questions.js';
 import { WatchedChannel } from './watched-channel.js';
-import { toStoredMessage } from './wire-message.js';
+import { within } from './within.js';
 
 export interface RabbitMqOptions {
   /** `amqp://user:password@host:port/vhost`, or amqps. */
@@ -89,6 +91,7 @@ class RabbitMqConnection implements BrokerConnection {
   readonly #consumers = new Set<RabbitMqConsumer>();
   readonly #publishing: WatchedChannel<ConfirmChannel>;
   readonly #publisher: ConfirmedPublisher;
+  readonly #questions: RabbitMqQuestions;
   #isMending = false;
   readonly #closed = new AbortController();
 
@@ -108,6 +111,7 @@ class RabbitMqConnection implements BrokerConnection {
     });
     const { names, publishMillis: boundMillis = PUBLISH_MILLIS } = options;
     this.#publisher = new ConfirmedPublisher({ channel: this.#publishing, names, boundMillis });
+    this.#questions = new RabbitMqQuestions({ names, openChannel: () => this.#channelNow() });
   }
 
   async publish(message: OutgoingMessage, signal?: AbortSignal): Promise<void> {
@@ -136,18 +140,16 @@ class RabbitMqConnection implements BrokerConnection {
     return consumer;
   }
 
-  /** They are taken and given back, so for a moment nobody else sees them. */
-  async browseDeadLetters(limit: number): Promise<StoredMessage[]> {
-    const channel = await this.#channelNow();
-    const found: StoredMessage[] = [];
-    const queue = this.options.names.atBroker(DEAD_LETTERS.queue);
-    while (found.length < limit) {
-      const message = await channel.get(queue);
-      if (!message) break;
-      found.push(toStoredMessage(message, this.options.names));
-    }
-    await channel.close();
-    return found;
+  browseDeadLetters(see: (letter: StoredMessage) => void): Promise<void> {
+    return this.#questions.browseDeadLetters(see);
+  }
+
+  takeDeadLetter(taking: LetterTaking): Promise<boolean> {
+    return this.#questions.takeDeadLetter(taking);
+  }
+
+  queueStates(): Promise<QueueState[]> {
+    return this.#questions.queueStates();
   }
 
   problems(): readonly string[] {
@@ -171,7 +173,7 @@ class RabbitMqConnection implements BrokerConnection {
 
   async #channelNow(): Promise<Channel> {
     const { problem } = this.options.state;
-    if (problem !== undefined) throw new NotPublishedError('NOT_CONNECTED', DEAD_LETTERS.queue);
+    if (problem !== undefined) throw new Error(problem);
     const channel = await this.#createChannel();
     channel.on('error', () => undefined); // whoever called gets it
     return channel;
@@ -197,11 +199,4 @@ class RabbitMqConnection implements BrokerConnection {
     await sleep(DECLARE_AGAIN_MILLIS, this.#closed.signal);
     await declareTopology({ createChannel: () => this.#createChannel() }, this.options.names);
   }
-}
-
-/** A broker that does not answer any more must not keep anybody from closing. */
-async function within(millis: number, work: Promise<unknown>): Promise<void> {
-  const isOver = new AbortController();
-  await Promise.race([work, sleep(millis, isOver.signal)]).catch(() => undefined);
-  isOver.abort();
 }

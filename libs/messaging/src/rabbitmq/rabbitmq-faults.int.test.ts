@@ -127,12 +127,44 @@ test('a message-id may come as a header, from tools that cannot set the property
   expect((await arrived.next()).meta.messageId).toBe('nightly');
 });
 
-test('what comes back too often ends among the dead letters, with the name of its queue', async () => {
+test('what comes back too often ends among the dead letters, with the name of its queue; equal ones are replayed one by one', async () => {
   const queue = own.names.atBroker(QUEUE);
+  for (let n = 0; n < 2; n++) await messaging.publish('backupDoorbell', { jobId: JOB });
+  const giveUp = (): Promise<{ consumerTag: string }> =>
+    own.channel.consume(queue, (message) => message && own.channel.nack(message, false, true));
+  const { consumerTag } = await giveUp();
+  const [letter, equal] = await eventually(() => messaging.deadLetters(10), 2);
+  expect(letter).toMatchObject({ queue: QUEUE, route: 'backupDoorbell', reason: 'delivery_limit' });
+  expect(letter?.atMicros).toBeGreaterThan((Date.now() - 60_000) * 1000);
+  expect(letter?.obstacle).toBeUndefined();
+  expect(equal?.id).not.toBe(letter?.id);
+  await own.channel.cancel(consumerTag);
+  await messaging.replay(equal!.id);
+  expect((await messaging.deadLetters(10)).map(({ id }) => id)).toEqual([letter?.id]);
+  const [arrived] = collect(messaging, QUEUE);
+  expect((await arrived.next()).message.body).toEqual({ jobId: JOB });
+});
+
+test('a queue that is gone has no state, and the others have theirs; gone dead letters are told as such', async () => {
+  await untilReady();
+  await own.channel.deleteQueue(own.names.atBroker('tidemark.dead'));
+  await messaging.publish('settled', settled(1));
+  expect(await messaging.queueStates()).toEqual(
+    expect.arrayContaining([
+      { queue: 'tidemark.reports', waiting: 1, consumers: 0 },
+      { queue: 'tidemark.dead', waiting: null, consumers: null },
+    ]),
+  );
+  await expect(messaging.deadLetters(1)).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
+});
+
+test('a replay that the broker does not take leaves the letter where it is', async () => {
+  messaging.subscribe(QUEUE, () => Promise.reject(new Error('no')));
   await messaging.publish('backupDoorbell', { jobId: JOB });
-  await own.channel.consume(queue, (message) => message && own.channel.nack(message, false, true));
-  const [letter] = await eventually(() => messaging.deadLetters(10), 1);
-  expect(letter).toMatchObject({ queue: QUEUE, reason: 'delivery_limit' });
+  const letters = await eventually(() => messaging.deadLetters(10), 1);
+  await own.channel.unbindQueue(own.names.atBroker(QUEUE), own.names.atBroker('tidemark.jobs'), 'backup');
+  await expect(messaging.replay(letters[0]!.id)).rejects.toMatchObject({ reason: 'UNROUTABLE' });
+  expect(await messaging.deadLetters(10)).toEqual(letters);
 });
 
 describe('a network that is cut', () => {
@@ -235,6 +267,12 @@ describe('a network that is cut', () => {
     }
     expect((await bytesKept()) - before).toBeLessThan(20_000_000);
     await hasty.close();
+  });
+
+  test('that swallows everything leaves no question open', async () => {
+    await untilFarReady();
+    proxy.swallow();
+    await expect(far.queueStates()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
   });
 
   test('does not keep anybody from closing', async () => {

@@ -1,7 +1,7 @@
 import type { Message } from 'amqplib';
 
 import type { StoredMessage } from '../broker-connection.js';
-import { BROKER_HEADERS } from '../dead-letter.js';
+import { BROKER_HEADERS } from '../letter-headers.js';
 import type { BrokerNames } from './names.js';
 
 /** Marks a message on its way out, so that one that comes back unroutable is known again. */
@@ -18,6 +18,8 @@ export function toStoredMessage({ fields, properties, content }: Message, names:
   }
   const queue = headers[BROKER_HEADERS.queue];
   if (queue !== undefined) headers[BROKER_HEADERS.queue] = names.ours(queue);
+  const seconds = firstDeathSeconds(properties.headers?.['x-death']);
+  if (seconds !== undefined) headers[BROKER_HEADERS.at] = String(seconds * 1_000_000);
   return {
     key: fields.routingKey,
     body: content,
@@ -31,4 +33,11 @@ export function toStoredMessage({ fields, properties, content }: Message, names:
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+/** Of the broker's record of deaths, the first death last. */
+function firstDeathSeconds(deaths: unknown): number | undefined {
+  const first: unknown = Array.isArray(deaths) ? deaths.at(-1) : undefined;
+  const { value } = (first as { time?: { value?: unknown } } | undefined)?.time ?? {};
+  return typeof value === 'number' ? value : undefined;
 }
