@@ -77,8 +77,9 @@ whereItIs('dead letters', () => {
     expect(letter.reason).toMatch(/^Unparseable JSON body/);
     for (let looks = 0; looks < 30; looks++) expect(await list()).toEqual([letter]);
     const { status: refused, body } = await replay(letter.id);
-    expect([refused, body.message]).toEqual([
+    expect([refused, body.code, body.message]).toEqual([
       409,
+      'NOT_REPLAYABLE',
       `the dead letter ${letter.id} cannot be replayed: only the beginning of its body was kept`,
     ]);
     expect(await list()).toEqual([letter]);

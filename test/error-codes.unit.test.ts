@@ -40,6 +40,7 @@ const SHOWN_BY = {
 
   DOCUMENT_EXISTS: 'test/document-errors.e2e.test.ts',
   IDEMPOTENCY_KEY_REUSED: 'test/idempotency-keys.e2e.test.ts',
+  NOT_REPLAYABLE: 'test/dead-letters.e2e.test.ts',
   JOB_ENDED: 'test/jobs-api.e2e.test.ts',
   JOB_FINISHING: 'test/jobs-api.e2e.test.ts',
   NOTHING_TO_UNDO: 'test/undo.e2e.test.ts',

@@ -16,9 +16,10 @@ const waiting = new Map();
 let asked = 0;
 const socket = connect(Number(environment().TIDEMARK_TEST_STEPS_PORT), '127.0.0.1');
 socket.unref();
-socket.on('error', () => letGo());
 socket.on('close', () => letGo());
-createInterface({ input: socket }).on('line', (number) => {
+const lines = createInterface({ input: socket });
+lines.on('error', () => undefined); // of the socket, which closes then
+lines.on('line', (number) => {
   waiting.get(number)?.();
   waiting.delete(number);
 });

@@ -6,7 +6,7 @@ import { isQueueName, QUEUES, ROUTES, type RouteName } from './topology.js';
 
 /** What lies there is another body than the one that was sent, or there is no way back. */
 export class NotReplayableError extends TidemarkError {
-  readonly code = 'IDEMPOTENCY_KEY_REUSED';
+  readonly code = 'NOT_REPLAYABLE';
   constructor(id: string, obstacle: string) {
     super(`the dead letter ${id} cannot be replayed: ${obstacle}`, { details: { id } });
   }

@@ -59,9 +59,10 @@ export class HeldSteps {
 
   #serve(socket: Socket): void {
     this.#sockets.add(socket);
-    socket.on('error', () => socket.destroy());
     socket.once('close', () => this.#sockets.delete(socket));
-    createInterface({ input: socket }).on('line', (line) => {
+    const lines = createInterface({ input: socket });
+    lines.on('error', () => socket.destroy()); // of the socket: its process was killed
+    lines.on('line', (line) => {
       const space = line.indexOf(' ');
       this.#come(line.slice(space + 1) as Step, () => socket.write(`${line.slice(0, space)}\n`));
     });

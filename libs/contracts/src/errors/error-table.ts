@@ -57,6 +57,7 @@ export const ERRORS = {
   CANCELLED: conflict,
   SECRET_KEY_CHANGED: conflict,
   UPLOAD_CONFLICT: conflict,
+  NOT_REPLAYABLE: conflict,
 
   VERSION_MISMATCH: { status: 412, exit: 2, retriable: false },
   TOO_LARGE: { status: 413, exit: 2, retriable: false },

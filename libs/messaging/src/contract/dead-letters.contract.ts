@@ -117,7 +117,7 @@ export function describeDeadLetters(bench: Bench): void {
       const [letter] = await eventually(() => messaging.deadLetters(10), 1);
       expect(letter).toMatchObject({ obstacle });
       const message = `the dead letter ${letter!.id} cannot be replayed: ${obstacle}`;
-      await expect(messaging.replay(letter!.id)).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED', message });
+      await expect(messaging.replay(letter!.id)).rejects.toMatchObject({ code: 'NOT_REPLAYABLE', message });
       expect(await messaging.deadLetters(10)).toEqual([letter]);
     });
 
@@ -135,7 +135,7 @@ export function describeDeadLetters(bench: Bench): void {
         '"unknown" is no queue of work',
       ]);
       for (const { id } of letters) {
-        await expect(messaging.replay(id)).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+        await expect(messaging.replay(id)).rejects.toMatchObject({ code: 'NOT_REPLAYABLE' });
       }
       await expect(messaging.replay('nobody')).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
