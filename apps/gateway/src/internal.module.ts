@@ -6,6 +6,7 @@ import { HealthModule, MessagingModule, OriginForeignError } from '@tidemark/nes
 import type { Registry } from '@tidemark/platform';
 
 import { AttemptsController } from './attempts/attempts.controller.js';
+import { EndedJobsController } from './attempts/ended-jobs.controller.js';
 import { ReportsController } from './queues/reports.controller.js';
 import { RequestsController } from './queues/requests.controller.js';
 import { PARTS, type GatewayParts } from './tokens.js';
@@ -24,7 +25,7 @@ export class InternalModule {
         HealthModule.register({ metrics, log: parts.log, checks: {} }),
         MessagingModule.register(parts.messaging, { 'tidemark.reports': REPORTS, 'tidemark.requests': REQUESTS }),
       ],
-      controllers: [AttemptsController, ReportsController, RequestsController],
+      controllers: [AttemptsController, EndedJobsController, ReportsController, RequestsController],
       providers: [{ provide: PARTS, useValue: parts }],
     };
   }

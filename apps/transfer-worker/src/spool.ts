@@ -34,6 +34,18 @@ export class SpoolFolder {
     await this.#removeAbandonedUploads();
   }
 
+  /** Removes what was on its way for jobs that have ended, as `endedOf` tells; nobody goes on with it. */
+  async removeEnded(endedOf: (jobIds: string[]) => Promise<readonly string[]>): Promise<void> {
+    const names = await readdir(this.uploads).catch(() => []);
+    const byName = new Map(names.map((name) => [name, UPLOAD.exec(name)?.groups?.jobId]));
+    const jobIds = [...new Set(byName.values())].filter((id) => id !== undefined).slice(0, ASKED_AT_ONCE);
+    if (jobIds.length === 0) return;
+    const ended = new Set(await endedOf(jobIds));
+    for (const [name, jobId] of byName) {
+      if (jobId !== undefined && ended.has(jobId)) await rm(join(this.uploads, name), { force: true });
+    }
+  }
+
   async forAttempt({ jobId, fence }: { jobId: string; fence: number }): Promise<Spool> {
     const folder = join(this.folder, `${jobId}.${fence}`);
     await mkdir(folder, { recursive: true, mode: 0o700 }).catch(throwCoded);
@@ -56,6 +68,9 @@ export class SpoolFolder {
 const UPLOADS = 'uploads';
 /** No attempt of a job comes so late. */
 const ABANDONED_MILLIS = 24 * 60 * 60_000;
+/** A temp of libs/destinations, and what is written beside it. */
+const UPLOAD = /\.(?<jobId>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\.\d+\.part(?:\.sent)?$/;
+const ASKED_AT_ONCE = 1000;
 const ATTEMPT = /^[0-9a-f-]{36}\.[0-9]+$/;
 
 /** The coded error of a failed write into the spool. */

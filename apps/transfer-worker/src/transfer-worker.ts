@@ -4,13 +4,15 @@ import { UNOBSERVED, type Steps } from '@tidemark/contracts';
 import { createDestinationPolicy } from '@tidemark/destinations';
 import type { Messaging } from '@tidemark/messaging';
 import { createHttpApplication, listen, startQueues, type OnStop } from '@tidemark/nest';
-import { createMetrics, type Logger } from '@tidemark/platform';
+import { createMetrics, Loop, type Logger } from '@tidemark/platform';
 
 import { JobRunner, type HttpSettings } from './attempt/job-runner.js';
 import { GatewayClient } from './clients/gateway-client.js';
 import type { TransferWorkerSettings } from './config.js';
 import { SpoolFolder } from './spool.js';
 import { TransferWorkerModule } from './transfer-worker.module.js';
+
+const SWEEP_MILLIS = 10_000;
 
 /** Takes doorbells off the queues and runs their jobs; registers how each piece is stopped. Health is served at `url`. */
 export async function startTransferWorker(
@@ -19,9 +21,10 @@ export async function startTransferWorker(
 ): Promise<{ readonly url: string }> {
   const spool = new SpoolFolder(settings.TIDEMARK_SPOOL);
   await spool.prepare();
+  const gateway = new GatewayClient(settings.TIDEMARK_GATEWAY_URL);
   const runner = new JobRunner({
     worker: `worker-${randomUUID()}`,
-    gateway: new GatewayClient(settings.TIDEMARK_GATEWAY_URL),
+    gateway,
     messaging,
     policy: createDestinationPolicy({
       fileRoots: settings.TIDEMARK_FILE_ROOTS,
@@ -34,6 +37,11 @@ export async function startTransferWorker(
     steps,
     log,
   });
+  const sweep = new Loop({ name: 'the sweep of the spool', everyMillis: SWEEP_MILLIS, log }, async (signal) => {
+    await spool.removeEnded((jobIds) => gateway.ended(jobIds, signal));
+  });
+  sweep.start();
+  onStop('sweep of the spool', () => sweep.stop());
   const metrics = createMetrics('transfer-worker');
   const app = await createHttpApplication(TransferWorkerModule.register({ messaging, runner, steps, metrics, log }), {
     log,

@@ -10,7 +10,15 @@ import { FIVE_ATTEMPTS, type RetryRule } from './life/retry-rule.js';
 import { cancelJob } from './store/cancel-job.js';
 import { ClaimJobs } from './store/claim-job.js';
 import { createJob, purgeIdempotencyKeys, type CreatedJob, type NewJob } from './store/create-job.js';
-import { getJob, jobFigures, listJobs, type JobFigures, type JobPage, type JobQuery } from './store/read-jobs.js';
+import {
+  endedOf,
+  getJob,
+  jobFigures,
+  listJobs,
+  type JobFigures,
+  type JobPage,
+  type JobQuery,
+} from './store/read-jobs.js';
 import { seenWorkers, type SeenWorker } from './store/read-workers.js';
 import { finishing, heartbeat, progress } from './store/report-attempt.js';
 import { SettleJobs, type Settlement } from './store/settle-job.js';
@@ -64,6 +72,11 @@ export class JobStore {
   /** Throws NotFoundError. */
   get(id: string): Promise<Job> {
     return getJob(this.#database, id);
+  }
+
+  /** Those of these jobs that have ended; each must be a UUID. */
+  endedOf(ids: readonly string[]): Promise<string[]> {
+    return endedOf(this.#database, ids);
   }
 
   list(query: JobQuery): Promise<JobPage> {

@@ -26,6 +26,7 @@ describe('the internal port', () => {
       attempt: 1,
       fence: 1,
       leaseSeconds: 30,
+      isLast: false,
       isAfterSilence: false,
       request,
       effect: null,
@@ -48,6 +49,21 @@ describe('the internal port', () => {
     const { id } = await fixture.backup('form.zip');
     expect(errorOf(await worker.call(id, verb, body))).toMatchObject({ statusCode: 400, code: 'BODY_UNPARSEABLE' });
     expect((await fixture.job(id)).state).toBe('QUEUED');
+  });
+
+  test('tells which jobs have ended', async () => {
+    const [ended, waiting] = [(await fixture.backup('ended.zip')).id, (await fixture.backup('waiting.zip')).id];
+    await fixture.ask({ method: 'DELETE', path: `/core/management/jobs/${ended}` });
+    const ask = (jobIds: unknown): ReturnType<typeof exchange> =>
+      exchange(fixture.gateway.internalUrl, {
+        method: 'POST',
+        path: '/internal/ended-jobs',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ jobIds }),
+      });
+    const answer = await ask([ended, waiting, randomUUID()]);
+    expect([answer.status, JSON.parse(answer.text)]).toEqual([200, { ended: [ended] }]);
+    expect(errorOf(await ask(['no-uuid']))).toMatchObject({ statusCode: 400, code: 'BODY_UNPARSEABLE' });
   });
 
   test('is for no page that a browser shows', async () => {

@@ -1,5 +1,7 @@
 import { asTidemarkError, errorFacts } from '@tidemark/contracts';
 
+import type { AttemptContext } from './attempt-context.js';
+
 /** Why an attempt was told to stop: the reasons that its signal aborts with. */
 
 export class AttemptCancelled extends Error {
@@ -16,8 +18,8 @@ export class ShuttingDown extends Error {
   override readonly name = 'ShuttingDown';
 }
 
-/** Whether no other attempt will come after one that ended so: the job was cancelled, or no attempt can mend the error. */
-export function isLastAttempt(signal: AbortSignal, error: unknown): boolean {
+/** Whether no other attempt will come after one that ended so: the job was cancelled, no attempt can mend the error, or there are no more. */
+export function isLastAttempt({ signal, claim }: Pick<AttemptContext, 'signal' | 'claim'>, error: unknown): boolean {
   if (signal.aborted) return signal.reason instanceof AttemptCancelled;
-  return !errorFacts(asTidemarkError(error).code).retriable;
+  return claim.isLast || !errorFacts(asTidemarkError(error).code).retriable;
 }

@@ -29,7 +29,7 @@ export async function runBackup(context: AttemptContext): Promise<Outcome> {
   } catch (error) {
     const isGoneOnWith = delivering
       ? !(signal.reason instanceof AttemptCancelled)
-      : draft.isUnderWay && !isLastAttempt(signal, error);
+      : draft.isUnderWay && !isLastAttempt(context, error);
     if (!isGoneOnWith) await draft.discard().catch(() => undefined);
     context.facts.destinationTouched = draft.destinationTouched;
     throw error;

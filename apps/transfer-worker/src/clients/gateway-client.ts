@@ -1,4 +1,5 @@
 import {
+  endedJobsSchema,
   errorFacts,
   heartbeatAnswerSchema,
   TidemarkError,
@@ -43,6 +44,12 @@ export class GatewayClient {
   /** Where no broker takes the report. Tried once: the caller tries both ways again. */
   async settled(report: SettledReport, signal: AbortSignal): Promise<void> {
     await this.#http.json({ method: 'POST', url: this.#urlOf(report.jobId, 'settled'), data: report, signal });
+  }
+
+  /** Those of these jobs that have ended. Tried once. */
+  async ended(jobIds: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
+    const url = `${this.url}/internal/ended-jobs`;
+    return endedJobsSchema.parse(await this.#http.json({ method: 'POST', url, data: { jobIds }, signal })).ended;
   }
 
   async #post(jobId: string, verb: string, { data, signal }: { data: object; signal: AbortSignal }): Promise<unknown> {

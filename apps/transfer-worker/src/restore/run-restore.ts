@@ -23,7 +23,7 @@ export async function runRestore(context: AttemptContext): Promise<'SWITCHING'> 
     const plan = partsFor(archive.manifest, boundaryOf(context));
     const staging = await openStaging(context, archive, plan);
     const built = await load(context, { archive, plan, staging }).catch(async (error: unknown) => {
-      if (isLastAttempt(signal, error)) await staging.discard().catch(() => undefined);
+      if (isLastAttempt(context, error)) await staging.discard().catch(() => undefined);
       throw error;
     });
     progress.begin('SWITCHING');

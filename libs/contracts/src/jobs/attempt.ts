@@ -46,6 +46,8 @@ const claimedSchema = z.object({
   attempt: count,
   fence,
   leaseSeconds: z.number().positive(),
+  /** No other attempt comes after it, whatever it fails with. */
+  isLast: z.boolean(),
   /** The attempt before this one was not heard of for a whole lease: what it had on its way may still arrive. */
   isAfterSilence: z.boolean(),
   request: managementRequestSchema,
@@ -110,6 +112,10 @@ export const settledReportSchema = z.object({
 });
 export type SettledReport = z.infer<typeof settledReportSchema>;
 export type Outcome = SettledReport['outcome'];
+
+/** Which of these jobs have ended: what a worker keeps for them is of no use any more. */
+export const endedJobsRequestSchema = z.object({ jobIds: z.array(z.uuid()).max(1000) });
+export const endedJobsSchema = z.object({ ended: z.array(z.uuid()) });
 
 /** "Look at this job." */
 export const doorbellSchema = z.object({ jobId: z.uuid() });

@@ -35,7 +35,7 @@ export interface SealedClaim extends Claim {
 export type SealedClaimAnswer = SealedClaim | { readonly outcome: 'NOTHING' };
 
 /** The attempt that holds the job, as its worker is to be told. */
-export function claimOf(job: StoredJob, leaseSeconds: number): SealedClaim {
+export function claimOf(job: StoredJob, leaseSeconds: number, rule: RetryRule): SealedClaim {
   return {
     outcome: 'CLAIMED',
     jobId: job.id,
@@ -43,6 +43,7 @@ export function claimOf(job: StoredJob, leaseSeconds: number): SealedClaim {
     attempt: job.attempt,
     fence: job.fence,
     leaseSeconds,
+    isLast: job.attempt >= maxAttempts(rule),
     isAfterSilence: job.attempts.at(-1)?.error === null,
     request: job.request,
     effect: job.effect,

@@ -80,5 +80,15 @@ test.each([
   ['the one before it failed after one that was not heard of', [null, { code: 'DESTINATION_TIMEOUT' }], false],
 ] as const)('an attempt is told of silence before it: %s', (_, errors, isAfterSilence) => {
   const attempts = errors.map((error, n) => ({ attempt: n + 1, startedAtMicros: 1, endedAtMicros: 2, error }));
-  expect(claimOf(storedJob({ state: 'RUNNING', attempts: attempts as never }), 30)).toMatchObject({ isAfterSilence });
+  expect(claimOf(storedJob({ state: 'RUNNING', attempts: attempts as never }), 30, FIVE_ATTEMPTS)).toMatchObject({
+    isAfterSilence,
+  });
+});
+
+test.each([
+  [1, false],
+  [4, false],
+  [5, true],
+])('attempt %d of five is the last: %j', (attempt, isLast) => {
+  expect(claimOf(storedJob({ state: 'RUNNING', attempt }), 30, FIVE_ATTEMPTS)).toMatchObject({ isLast });
 });

@@ -27,6 +27,7 @@ describe('a claim', () => {
       attempt: 1,
       fence: 1,
       leaseSeconds: LEASE_SECONDS,
+      isLast: false,
       isAfterSilence: false,
       request: BACKUP,
       effect: null,

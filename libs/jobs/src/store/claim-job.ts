@@ -15,7 +15,7 @@ export class ClaimJobs {
 
   async claim(id: string, claim: NewClaim): Promise<SealedClaimAnswer> {
     const job = (await this.#take(id, claim)) ?? (await this.#repeat(id, claim));
-    return job ? claimOf(job, claim.leaseSeconds) : { outcome: 'NOTHING' };
+    return job ? claimOf(job, claim.leaseSeconds, this.rule) : { outcome: 'NOTHING' };
   }
 
   async #take(id: string, claim: NewClaim): Promise<StoredJob | undefined> {

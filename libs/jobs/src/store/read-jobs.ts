@@ -34,6 +34,13 @@ export async function getJob(database: JobsDatabase, id: string): Promise<Job> {
   return toJob(database.toStoredJob(row));
 }
 
+/** Those of these jobs that have ended. */
+export async function endedOf(database: JobsDatabase, ids: readonly string[]): Promise<string[]> {
+  const rows = await database.rows<{ id: string }>`
+    SELECT id FROM jobs.job WHERE id = ANY(${ids}::uuid[]) AND ended_at_micros IS NOT NULL`;
+  return rows.map(({ id }) => id);
+}
+
 export async function listJobs(database: JobsDatabase, query: JobQuery): Promise<JobPage> {
   const { states, operation, limit, after } = query;
   const found = await database.run(async (runner) => {
