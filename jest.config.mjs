@@ -11,7 +11,7 @@ export const project = (tier, services = {}) => ({
   ...services,
 });
 
-const withServices = {
+export const withServices = {
   globalSetup: '<rootDir>/test/global-setup.mjs',
   globalTeardown: '<rootDir>/test/global-teardown.mjs',
 };
@@ -27,6 +27,7 @@ const NOT_OVER_SERVICES = [
     'http-cancel',
     'http-fault[^.]*',
     'crash',
+    'frozen',
     'ancestor',
     'http-servers',
     'https',

@@ -17,6 +17,7 @@ import {
   type IndexFingerprint,
   type Job,
   type RunningServices,
+  type ServiceCounts,
 } from '@tidemark/testing';
 
 export type Victim = 'gateway' | 'index-service' | 'transfer-worker';
@@ -42,12 +43,13 @@ export class CrashSystem {
     private readonly events: string,
   ) {}
 
-  static async open(): Promise<CrashSystem> {
+  static async open(counts: ServiceCounts = {}): Promise<CrashSystem> {
     const steps = await HeldSteps.open();
     const folder = await mkdtemp(join(tmpdir(), 'tidemark-depot-'));
     const settings = { PORT: '0', TIDEMARK_DEPOT_FOLDER: folder };
     const process = await new TestProcess({ app: 'archive-depot', settings }).start();
     const it = await startServices({
+      counts,
       script: fileURLToPath(new URL('held-process.mjs', import.meta.url)),
       settings: {
         TIDEMARK_TEST_STEPS_PORT: String(steps.port),
@@ -115,6 +117,15 @@ export class CrashSystem {
     return [...told.values()];
   }
 
+  /** Folders of attempts in the spool of the n-th worker. */
+  async attemptsIn(n: number): Promise<string[]> {
+    return (await readdir(this.#spool(n))).filter((name) => name !== 'uploads');
+  }
+
+  #spool(n: number): string {
+    return join(this.it.home, n === 0 ? 'spool' : `spool-${n + 1}`);
+  }
+
   async fingerprint(): Promise<IndexFingerprint> {
     return await fingerprintOf(this.it);
   }
@@ -123,9 +134,10 @@ export class CrashSystem {
   async expectNothingLeftBehind(): Promise<void> {
     expect((await readdir(this.it.archives)).filter((name) => !/^[\w-]+\.zip$/.test(name))).toEqual([]);
     expect((await readdir(this.depot.folder)).filter((name) => name.endsWith('.part'))).toEqual([]);
-    const spool = join(this.it.home, 'spool');
-    expect((await readdir(spool)).filter((name) => name !== 'uploads')).toEqual([]);
-    expect(await readdir(join(spool, 'uploads')).catch(() => [])).toEqual([]);
+    for (const n of this.it.workers.keys()) {
+      expect(await this.attemptsIn(n)).toEqual([]);
+      while ((await readdir(join(this.#spool(n), 'uploads')).catch(() => [])).length > 0);
+    }
     expect((await unusedGenerations(this.it)).filter((name) => !name.endsWith(' DROPPING'))).toEqual([]);
     const open = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'`;
     while ((await query(this.it.databaseUrl, open)).length > 0);

@@ -40,7 +40,6 @@ const SHOWN_BY = {
 
   DOCUMENT_EXISTS: 'test/document-errors.e2e.test.ts',
   IDEMPOTENCY_KEY_REUSED: 'test/idempotency-keys.e2e.test.ts',
-  NOT_REPLAYABLE: 'test/dead-letters.e2e.test.ts',
   JOB_ENDED: 'test/jobs-api.e2e.test.ts',
   JOB_FINISHING: 'test/jobs-api.e2e.test.ts',
   NOTHING_TO_UNDO: 'test/undo.e2e.test.ts',
@@ -48,6 +47,7 @@ const SHOWN_BY = {
   CANCELLED: 'test/job-waiting.e2e.test.ts',
   SECRET_KEY_CHANGED: 'apps/gateway/src/secrets/secrets.int.test.ts',
   UPLOAD_CONFLICT: 'apps/archive-depot/src/upload-conflicts.int.test.ts',
+  NOT_REPLAYABLE: 'test/dead-letters.e2e.test.ts',
 
   VERSION_MISMATCH: 'test/document-errors.e2e.test.ts',
   TOO_LARGE: 'test/body-limits.e2e.test.ts',

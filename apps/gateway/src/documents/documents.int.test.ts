@@ -154,7 +154,7 @@ describe('the index as a whole', () => {
   test('is told of by GET /core/management', async () => {
     const { index: figures, problems } = managementStatusSchema.parse(JSON.parse((await get('/core/management')).text));
     expect(figures).toMatchObject({ previousGeneration: null });
-    expect(problems).toEqual({ index: [], jobs: [], messaging: [], fileRoots: [] });
+    expect(problems).toEqual({ index: [], jobs: [], workers: [], queues: [], messaging: [], fileRoots: [] });
   });
 });
 
