@@ -35,6 +35,7 @@ export class ChaosSystem {
   atMoment = this.archived;
   moment = 0;
   #asked = 0;
+  readonly #broken = new Set<object>();
 
   private constructor(
     readonly it: RunningServices,
@@ -69,50 +70,60 @@ export class ChaosSystem {
     return system;
   }
 
-  /** What can go wrong, and is put right again; each resolves when it is over. */
-  readonly faults: Readonly<Record<string, (random: Random) => Promise<void>>> = {
-    'kill a process': async (random) => {
+  /** What can go wrong, and is put right again; each resolves when it is over, with false where something is wrong there already. */
+  readonly faults: Readonly<Record<string, (random: Random) => Promise<boolean>>> = {
+    'kill a process': (random) => {
       const process = this.#any(random);
-      await process.kill();
-      await sleep(random(1_500));
-      await process.start();
+      return this.#alone(process, async () => {
+        await process.kill();
+        await sleep(random(1_500));
+        await process.start();
+      });
     },
-    'freeze a process': async (random) => {
+    'freeze a process': (random) => {
       const process = this.#any(random);
-      process.freeze();
-      await sleep(random(3_000 * LEASE_SECONDS));
-      process.thaw();
+      return this.#alone(process, async () => {
+        process.freeze();
+        await sleep(random(3_000 * LEASE_SECONDS));
+        process.thaw();
+      });
     },
-    'kill the depot': async (random) => {
-      await this.depot.process.kill();
-      await sleep(random(1_000));
-      await this.depot.process.start();
-    },
-    'cut PostgreSQL off': async (random) => {
-      this.ways.postgres.cut();
-      await sleep(random(2_000));
-      this.ways.postgres.mend();
-    },
-    'cut the broker off': async (random) => {
-      this.ways.broker.cut();
-      await sleep(random(2_000));
-      this.ways.broker.mend();
-    },
-    'swallow what is said to the broker': async (random) => {
-      this.ways.broker.swallow();
-      await sleep(random(2_000));
-      this.ways.broker.mend();
-    },
-    'restart the broker': async () => {
-      await this.broker.stop();
-      await this.broker.startAgain();
-    },
-    'delete a queue': async (random) => {
-      const queues = ['tidemark.jobs.backup', 'tidemark.jobs.restore', 'tidemark.reports'] as const;
-      const bystander = await Bystander.open({ ...this.it.services, amqpUrl: this.broker.url });
-      await bystander.deleteQueue(queues[random(queues.length)] ?? queues[0]);
-      await bystander.close();
-    },
+    'kill the depot': (random) =>
+      this.#alone(this.depot, async () => {
+        await this.depot.process.kill();
+        await sleep(random(1_000));
+        await this.depot.process.start();
+      }),
+    'cut PostgreSQL off': (random) =>
+      this.#alone(this.ways.postgres, async () => {
+        this.ways.postgres.cut();
+        await sleep(random(2_000));
+        this.ways.postgres.mend();
+      }),
+    'cut the broker off': (random) =>
+      this.#alone(this.broker, async () => {
+        this.ways.broker.cut();
+        await sleep(random(2_000));
+        this.ways.broker.mend();
+      }),
+    'swallow what is said to the broker': (random) =>
+      this.#alone(this.broker, async () => {
+        this.ways.broker.swallow();
+        await sleep(random(2_000));
+        this.ways.broker.mend();
+      }),
+    'restart the broker': () =>
+      this.#alone(this.broker, async () => {
+        await this.broker.stop();
+        await this.broker.startAgain();
+      }),
+    'delete a queue': (random) =>
+      this.#alone(this.broker, async () => {
+        const queues = ['tidemark.jobs.backup', 'tidemark.jobs.restore', 'tidemark.reports'] as const;
+        const bystander = await Bystander.open({ ...this.it.services, amqpUrl: this.broker.url });
+        await bystander.deleteQueue(queues[random(queues.length)] ?? queues[0]);
+        await bystander.close();
+      }),
   };
 
   /** Asks until a gateway has taken it, under one key: it is one job. */
@@ -177,6 +188,17 @@ export class ChaosSystem {
     await this.ways.broker.close();
     await Promise.all([this.broker.remove(), this.ways.postgres.close(), this.depot.process.stop()]);
     await rm(this.depot.folder, { recursive: true });
+  }
+
+  async #alone(target: object, work: () => Promise<void>): Promise<boolean> {
+    if (this.#broken.has(target)) return false;
+    this.#broken.add(target);
+    try {
+      await work();
+      return true;
+    } finally {
+      this.#broken.delete(target);
+    }
   }
 
   #any(random: Random): TestProcess {
