@@ -34,7 +34,8 @@ whereItIs('a worker that is frozen for longer than its lease', () => {
     frozen.freeze();
     held.release();
     const job = await system.ended();
-    expect(job).toMatchObject({ state: 'SUCCEEDED', attempt: 2, attempts: [{ attempt: 1, error: null }] });
+    expect(job.state).toBe('SUCCEEDED');
+    expect(job.attempts[0]).toMatchObject({ attempt: 1, error: null });
     frozen.thaw();
     while ((await system.attemptsIn(at)).length > 0);
     return job;
