@@ -32,6 +32,14 @@ describe('a root', () => {
     expect(await readdir(deep)).toEqual([]);
   });
 
+  test('is left empty by many that try it at once, and of what one left that was killed', async () => {
+    await mkdir(root);
+    await writeFile(join(root, '.tidemark.probe'), '');
+    const states = await Promise.all(Array.from({ length: 20 }, () => prepareRoots([root])));
+    expect(states.flat().map(({ serves }) => serves.length)).toEqual(Array.from({ length: 20 }, () => 2));
+    expect(await readdir(root)).toEqual([]);
+  });
+
   test('that is there keeps its mode', async () => {
     await mkdir(root, { mode: 0o755 });
     await prepareRoots([root]);

@@ -3,7 +3,7 @@ import { constants, open, opendir, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import type { Operation } from '@tidemark/contracts';
-import { ensureFolder, isDiskFull } from '@tidemark/platform';
+import { ensureFolder, errnoOf, isDiskFull, unlessMissing } from '@tidemark/platform';
 
 import { normalRoots } from './file-roots.js';
 import { complaintOf } from './root-complaint.js';
@@ -66,14 +66,31 @@ async function tryReading(root: string): Promise<void> {
   await (await opendir(root)).close();
 }
 
-/** Permission bits tell too little (superuser, read-only and foreign file systems), so a file is made and removed. */
+/**
+ * Permission bits tell too little (superuser, read-only and foreign file systems), so a file is made and removed. It has
+ * one name, so that what a killed process leaves goes with the next try.
+ */
 async function tryWriting(root: string): Promise<void> {
-  const probe = join(root, `.tidemark-${randomBytes(8).toString('hex')}.probe`);
+  const probe = join(root, '.tidemark.probe');
   try {
-    const handle = await open(probe, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
-    await handle.close();
-    await unlink(probe);
+    if (await canMake(probe)) return;
+    // Of a process that was killed, or tries at this very moment; what cannot be removed is not ours.
+    await unlink(probe).catch(() => undefined);
+    await canMake(join(root, `.tidemark-${randomBytes(8).toString('hex')}.probe`));
   } catch (error) {
     if (!isDiskFull(error)) throw error;
   }
+}
+
+/** False where something has that name already. */
+async function canMake(path: string): Promise<boolean> {
+  try {
+    const handle = await open(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
+    await handle.close();
+  } catch (error) {
+    if (errnoOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+  await unlessMissing(unlink(path));
+  return true;
 }
