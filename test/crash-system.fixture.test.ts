@@ -135,7 +135,7 @@ export class CrashSystem {
     expect((await readdir(this.it.archives)).filter((name) => !/^[\w-]+\.zip$/.test(name))).toEqual([]);
     expect((await readdir(this.depot.folder)).filter((name) => name.endsWith('.part'))).toEqual([]);
     for (const n of this.it.workers.keys()) {
-      expect(await this.attemptsIn(n)).toEqual([]);
+      while ((await this.attemptsIn(n)).length > 0); // the job has ended, its worker may not have heard of it yet
       while ((await readdir(join(this.#spool(n), 'uploads')).catch(() => [])).length > 0);
     }
     expect((await unusedGenerations(this.it)).filter((name) => !name.endsWith(' DROPPING'))).toEqual([]);
