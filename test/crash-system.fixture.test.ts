@@ -99,8 +99,8 @@ export class CrashSystem {
         const [job] = Object.values(body.documents);
         if (job) return await this.it.client.ended(job.id);
       } catch (error) {
-        // The gateway has been killed, and is being started again.
-        if (!(error instanceof TypeError)) throw error;
+        // The gateway has been killed, and is being started again. By name: `fetch` throws errors of another realm.
+        if ((error as Error).name !== 'TypeError') throw error;
       }
     }
   }
