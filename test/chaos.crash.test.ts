@@ -7,9 +7,9 @@ import { randomInt } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import { environment, sleep } from '@tidemark/platform';
-import { brokerIsThere, type Job } from '@tidemark/testing';
+import { brokerIsThere, seededNumbers, type Job } from '@tidemark/testing';
 
-import { ChaosSystem, type Random } from './chaos.fixture.test.js';
+import { ChaosSystem } from './chaos.fixture.test.js';
 
 const SECONDS = Number(environment().TIDEMARK_TEST_CHAOS_SECONDS ?? 120);
 const SEED = Number(environment().TIDEMARK_TEST_SEED ?? randomInt(2 ** 31));
@@ -22,14 +22,6 @@ jest.setTimeout((SECONDS + REST_SECONDS) * 1000);
 
 const whereItIs = brokerIsThere() ? describe : describe.skip;
 
-function numbers(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
-
 whereItIs(`random faults for ${SECONDS} s, TIDEMARK_TEST_SEED=${SEED}`, () => {
   let system: ChaosSystem;
   beforeAll(async () => {
@@ -37,7 +29,7 @@ whereItIs(`random faults for ${SECONDS} s, TIDEMARK_TEST_SEED=${SEED}`, () => {
   });
   afterAll(() => system.close());
 
-  const random = numbers(SEED);
+  const random = seededNumbers(SEED);
   const until = (): boolean => performance.now() < end;
   const met = new Map<string, number>();
   const accepted: string[] = [];

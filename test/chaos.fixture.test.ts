@@ -17,6 +17,7 @@ import {
   TestProcess,
   type IndexFingerprint,
   type Job,
+  type Random,
   type RunningServices,
 } from '@tidemark/testing';
 
@@ -26,9 +27,6 @@ import { PrivateBroker } from './private-broker.fixture.test.js';
 
 const PIECE = String(64 * 1024);
 const LEASE_SECONDS = 1;
-
-/** Numbers that follow from a seed. */
-export type Random = (below: number) => number;
 
 export class ChaosSystem {
   archived: IndexFingerprint = { liveGeneration: 0, previousGeneration: null, versions: 0, hash: '' };

@@ -10,10 +10,12 @@ import { environment } from '@tidemark/platform';
 import {
   fingerprintOf,
   HTTP_FAULTS as FAULTS,
+  seededNumbers,
   type Answer,
   type Fault,
   type FaultOf,
   type Job,
+  type Random,
 } from '@tidemark/testing';
 
 import { FaultyDestinations, met, type FaultyPlace } from './faulty-destinations.fixture.test.js';
@@ -31,17 +33,6 @@ beforeAll(async () => {
   all = await FaultyDestinations.start();
 });
 afterAll(() => all.remove());
-
-type Random = (below: number) => number;
-
-/** Numbers that follow from a seed. */
-function numbers(seed: number): Random {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
 
 /** Whatever a request can meet and another one makes good; for a body of so many bytes. */
 const IN_ANY: readonly ((byte: number, random: Random) => Fault)[] = [
@@ -106,7 +97,7 @@ interface Round {
 
 /** A backup and a restore of what it has made, in full or to a moment before the last write. */
 async function round(place: FaultyPlace, seed: number): Promise<Round> {
-  const random = numbers(seed);
+  const random = seededNumbers(seed);
   const { it } = all;
   const oneIn = 3 + random(6);
   const before = await all.write('/kept/0');

@@ -24,3 +24,4 @@ export * from './held-steps.js';
 export * from './test-process.js';
 export * from './test-topology.js';
 export type { ServiceCounts, ServicesIdentity } from './services.js';
+export * from './seeded-numbers.js';

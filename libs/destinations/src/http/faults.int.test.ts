@@ -3,6 +3,7 @@ import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import { expect, test } from '@jest/globals';
 
 import { TidemarkError } from '@tidemark/contracts';
+import { seededNumbers } from '@tidemark/testing';
 
 import { expectBytes, go, readAll, write } from '../contract/place-under-test.contract.js';
 import { httpUnderTest, QUICK } from './http-under-test.contract.js';
@@ -11,15 +12,6 @@ import { answer, type Behaviour } from './servers/test-server.contract.js';
 
 const ARCHIVE = randomBytes(1_500_000);
 const http = httpUnderTest();
-
-/** Numbers that follow from a seed. */
-function numbers(seed: number): (below: number) => number {
-  let state = seed;
-  return (below) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * below);
-  };
-}
 
 const resetAtRequest: Behaviour = (request, response) => {
   request.once('data', () => response.destroy());
@@ -59,7 +51,7 @@ test.each([
   'in any mix of faults an archive arrives and comes back whole, or a code says why not: %s',
   async (_, kind) => {
     const seed = randomInt(2 ** 31);
-    const random = numbers(seed);
+    const random = seededNumbers(seed);
     const server = await http.serve(kind);
     server.scripted.push((request, response) => {
       if (random(4) !== 0) return false;
