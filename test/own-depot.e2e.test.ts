@@ -14,10 +14,9 @@ jest.setTimeout(60_000); // processes are started: on a busy machine that takes 
 const API_TOKEN = 'token-of-an-operator-0123456789';
 const DEPOT_TOKEN = 'token-of-the-depot-0123456789';
 
-let systems: RunningSystem[] = [];
+const systems: RunningSystem[] = [];
 afterEach(async () => {
-  for (const system of systems) await system.remove();
-  systems = [];
+  for (const system of systems.splice(0)) await system.remove();
 });
 
 async function start(settings: Record<string, string> = {}, within: readonly string[] = []): Promise<RunningSystem> {
