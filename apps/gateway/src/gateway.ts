@@ -14,6 +14,7 @@ import { createMetrics, Loop, Registry, systemClock, type Logger } from '@tidema
 
 import { Sweep } from './attempts/sweep.js';
 import { Switches } from './attempts/switches.js';
+import { auditManagement } from './callers/audit.js';
 import { callerCheck } from './callers/caller-check.js';
 import type { GatewaySettings } from './config.js';
 import { bulkTypeCheck } from './documents/documents.controller.js';
@@ -114,7 +115,12 @@ async function serveInternal(parts: GatewayParts, { log, onStop }: GatewayOption
 async function servePublic(parts: GatewayParts, { log, onStop }: GatewayOptions): Promise<string> {
   const metrics = createMetrics('gateway');
   const { TIDEMARK_HOSTS: hosts, TIDEMARK_API_TOKENS: tokens } = parts.settings;
-  const onRequest = [hostAndOriginCheck(hosts), callerCheck({ tokens, clock: systemClock, log }), bulkTypeCheck];
+  const onRequest = [
+    auditManagement(log),
+    hostAndOriginCheck(hosts),
+    callerCheck({ tokens, clock: systemClock, log }),
+    bulkTypeCheck,
+  ];
   const app = await createHttpApplication(GatewayModule.register(parts, metrics), { log, metrics, onRequest });
   onStop('http', () => app.close());
   const { HOST: host, PORT: port } = parts.settings;

@@ -1,3 +1,4 @@
+export { errorCodeOf } from './errors/answer-with-error.js';
 export * from './health/health-module.js';
 export type { HealthCheck, ReadinessReport } from './health/readiness.js';
 export * from './http/bearer-token.js';

@@ -25,9 +25,14 @@ export interface CallerCheckOptions {
 
 const callers = new WeakMap<FastifyRequest, Caller>();
 
-/** Name of who made a request that {@link callerCheck} let through. */
-export function callerOf(request: FastifyRequest): string {
-  return (callers.get(request) ?? ANYBODY).name;
+/** Who made the request, as soon as {@link callerCheck} knows. */
+export function callerOf(request: FastifyRequest): Caller | undefined {
+  return callers.get(request);
+}
+
+/** Of a request that {@link callerCheck} let through. */
+export function callerNameOf(request: FastifyRequest): string {
+  return (callerOf(request) ?? ANYBODY).name;
 }
 
 /** A hook that lets through only callers with a token whose role may do what they ask for; without tokens everybody. */
@@ -48,11 +53,12 @@ export function callerCheck({ tokens, clock, log }: CallerCheckOptions): onReque
   }
 
   function check(request: FastifyRequest): void {
+    if (tokens.length === 0) callers.set(request, ANYBODY);
     const wanted = tokens.length === 0 ? undefined : roleFor(request);
     if (wanted === undefined) return;
-    const caller = authenticated(request);
-    if (!mayAct(caller.role, wanted)) throw new RoleWantedError(caller, wanted);
-    callers.set(request, caller);
+    const { name, role } = authenticated(request);
+    callers.set(request, { name, role });
+    if (!mayAct(role, wanted)) throw new RoleWantedError({ name, role }, wanted);
   }
 
   return (request, _reply, done) => {

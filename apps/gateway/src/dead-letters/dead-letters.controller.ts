@@ -5,7 +5,6 @@ import type { DeadLetterEntry, DeadLetterList } from '@tidemark/contracts';
 import { DEAD_LETTERS, type DeadLetter } from '@tidemark/messaging';
 import { rawQuery } from '@tidemark/nest';
 
-import { callerOf } from '../callers/caller-check.js';
 import { wholeNumber } from '../query-parameters.js';
 import { PARTS, type GatewayParts } from '../tokens.js';
 
@@ -30,10 +29,8 @@ export class DeadLettersController {
   /** 202: the message is on its queue again, and who handles it has yet to. */
   @Post(':id/replay')
   @HttpCode(202)
-  async replay(@Param('id') id: string, @Req() request: FastifyRequest): Promise<DeadLetterEntry> {
-    const letter = await this.parts.messaging.replay(id);
-    this.parts.log.info({ id, queue: letter.queue, caller: callerOf(request) }, 'a dead letter was replayed');
-    return asEntry(letter);
+  async replay(@Param('id') id: string): Promise<DeadLetterEntry> {
+    return asEntry(await this.parts.messaging.replay(id));
   }
 }
 

@@ -4,6 +4,7 @@ import { BACKUP_KIND, parseManagementRequest, type ManagementRequest, type Opera
 import { parseDestination } from '@tidemark/destinations';
 import type { CreatedJob } from '@tidemark/jobs';
 
+import type { AuditedRequest } from '../callers/audit.js';
 import type { GatewayParts } from '../tokens.js';
 import type { Secrets } from '../secrets/sealed-secrets.js';
 import { idempotencyOf } from './idempotency.js';
@@ -13,6 +14,8 @@ export interface ReceivedRequest {
   readonly caller: string;
   /** Its Idempotency-Key. */
   readonly key: string | undefined;
+  /** Called as soon as it is known what is asked for, allowed or not. */
+  readonly onRead: (what: AuditedRequest) => void;
 }
 
 /**
@@ -27,11 +30,13 @@ export async function acceptRequest(
     doorbells,
     steps,
   }: Pick<GatewayParts, 'policy' | 'jobs' | 'secrets' | 'doorbells' | 'steps'>,
-  { body, caller, key }: ReceivedRequest,
+  { body, caller, key, onRead }: ReceivedRequest,
 ): Promise<CreatedJob> {
   const { request: asSent, bearer, warnings } = parseManagementRequest(body);
   const operation = operationOf(asSent);
-  const destination = await policy.check(parseDestination(asSent.destination), operation);
+  const parsed = parseDestination(asSent.destination);
+  onRead({ operation, destination: parsed.display });
+  const destination = await policy.check(parsed, operation);
   const id = uuid();
   const request = { ...asSent, destination: destination.display };
   const created = await jobs.create({

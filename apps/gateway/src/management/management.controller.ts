@@ -4,7 +4,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ManagementStatus } from '@tidemark/contracts';
 import { jsonBody, waitOver } from '@tidemark/nest';
 
-import { callerOf } from '../callers/caller-check.js';
+import { noteAsked } from '../callers/audit.js';
+import { callerNameOf } from '../callers/caller-check.js';
 import { PARTS, type GatewayParts } from '../tokens.js';
 import { acceptRequest } from './accept-request.js';
 import { idempotencyKey } from './idempotency.js';
@@ -28,7 +29,12 @@ export class ManagementController {
       request.headers.prefer,
     );
     const key = idempotencyKey(request.raw.headersDistinct['idempotency-key']);
-    const { job } = await acceptRequest(this.parts, { body: jsonBody(request), caller: callerOf(request), key });
+    const { job } = await acceptRequest(this.parts, {
+      body: jsonBody(request),
+      caller: callerNameOf(request),
+      key,
+      onRead: (what) => noteAsked(request, what),
+    });
     const wait = { feed: this.parts.feed, seconds: waitSeconds, signal: waitOver(reply) };
     const latest = await waitForJob(job, wait);
     void reply.header('location', latest.documentSelfLink);

@@ -6,10 +6,13 @@ import { isReplyAddress, NotPublishedError, type MessageMeta, type MessageOn } f
 import { OnQueue } from '@tidemark/nest';
 import { retry } from '@tidemark/platform';
 
+import type { AuditedRequest } from '../callers/audit.js';
 import { acceptRequest } from '../management/accept-request.js';
 import { checkedKey } from '../management/idempotency.js';
 import { PARTS, type GatewayParts } from '../tokens.js';
 import { UNTIL_IT_MENDS } from './until-it-mends.js';
+
+type Outcome = { readonly job: Job } | { readonly error: TidemarkError };
 
 /** Whoever the broker lets write there; its keys are apart from those of every caller over HTTP. */
 const CALLER = 'tidemark.requests';
@@ -29,29 +32,40 @@ export class RequestsController {
     if (replyTo !== undefined && !isReplyAddress(replyTo)) {
       throw new ParameterInvalidError('reply-to', 'must be amq.rabbitmq.reply-to or begin with "reply."');
     }
-    const outcome = await this.#accept(body, meta);
+    let asked: AuditedRequest | undefined;
+    const outcome = await this.#accept(body, { meta, onRead: (what) => (asked = what) });
+    this.#audit({ ...asked, ...meta }, outcome);
     if (replyTo !== undefined) await this.#reply(replyTo, outcome, meta);
     else if ('error' in outcome) throw outcome.error;
   }
 
-  async #accept(body: string, { messageId, signal }: MessageMeta): Promise<{ job: Job } | { error: TidemarkError }> {
+  async #accept(
+    body: string,
+    { meta: { messageId, signal }, onRead }: { meta: MessageMeta; onRead: (what: AuditedRequest) => void },
+  ): Promise<Outcome> {
     try {
       if (messageId === undefined)
         throw new ParameterInvalidError('message-id', 'is required: it makes the request repeatable');
       const key = checkedKey('message-id', messageId);
-      return await retry(UNTIL_IT_MENDS, () => acceptRequest(this.parts, { body, caller: CALLER, key }), signal);
+      return await retry(
+        UNTIL_IT_MENDS,
+        () => acceptRequest(this.parts, { body, caller: CALLER, key, onRead }),
+        signal,
+      );
     } catch (error) {
       signal.throwIfAborted();
       return { error: asTidemarkError(error) };
     }
   }
 
+  #audit({ operation, destination, messageId }: Partial<AuditedRequest> & MessageMeta, outcome: Outcome): void {
+    const ended = 'job' in outcome ? { job: outcome.job.documentSelfLink } : { code: outcome.error.code };
+    const audit = { name: CALLER, role: 'operator', operation, destination, from: 'queue', messageId, ...ended };
+    this.parts.log.info({ audit }, 'management call');
+  }
+
   /** The job is stored whether or not its asker still waits. */
-  async #reply(
-    replyTo: string,
-    outcome: { job: Job } | { error: TidemarkError },
-    { correlationId, signal }: MessageMeta,
-  ): Promise<void> {
+  async #reply(replyTo: string, outcome: Outcome, { correlationId, signal }: MessageMeta): Promise<void> {
     const answer = 'job' in outcome ? outcome.job : toErrorBody(outcome.error);
     try {
       await this.parts.messaging.reply(replyTo, answer, {

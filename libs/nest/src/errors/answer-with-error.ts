@@ -1,8 +1,14 @@
 import type { ServerResponse } from 'node:http';
 
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 
-import { MethodNotAllowedError, toErrorBody, type ErrorBody, type TidemarkError } from '@tidemark/contracts';
+import {
+  MethodNotAllowedError,
+  toErrorBody,
+  type ErrorBody,
+  type ErrorCode,
+  type TidemarkError,
+} from '@tidemark/contracts';
 import type { Logger } from '@tidemark/platform';
 
 import { RangeUnsatisfiableError, TooManyRequestsError, UnauthenticatedError } from '../http/http-errors.js';
@@ -11,6 +17,13 @@ import { rawPath } from '../http/request-path.js';
 import { toTidemarkError } from './framework-error.js';
 
 export const ERROR_CONTENT_TYPE = 'application/json; charset=utf-8';
+
+const codes = new WeakMap<FastifyRequest, ErrorCode>();
+
+/** Of the error that the request was answered with; undefined where it was answered with none. */
+export function errorCodeOf(request: FastifyRequest): ErrorCode | undefined {
+  return codes.get(request);
+}
 
 /**
  * Ends a request with the error body, or where an answer has already begun, by cutting the connection: the caller must
@@ -26,6 +39,7 @@ export function answerWithError(reply: FastifyReply, thrown: unknown, log: Logge
     supportedMethods: server.supportedMethods,
   };
   const error = toTidemarkError(thrown, call);
+  codes.set(request, error.code);
   const body = toErrorBody(error);
   if (raw.destroyed) {
     log.debug({ err: thrown, requestId: request.id }, 'a request failed after its caller had gone');
