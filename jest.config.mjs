@@ -31,6 +31,9 @@ const NOT_OVER_SERVICES = [
     'ancestor',
     'http-servers',
     'https',
+    'worker-tokens',
+    'burst',
+    'dead-letters',
   ],
 ];
 

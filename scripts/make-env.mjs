@@ -29,6 +29,7 @@ const settings = {
   TIDEMARK_SECRET_KEY: randomBytes(32).toString('base64'),
   TIDEMARK_API_TOKENS: `operator:operator:${random()}`,
   TIDEMARK_DEPOT_TOKENS: random(),
+  TIDEMARK_WORKER_TOKEN: random(),
 };
 
 /** As RabbitMQ keeps it: base64 of four bytes of salt and the SHA-256 of salt and password. */

@@ -7,6 +7,8 @@ const amqp = (call) => `import { connect } from 'amqplib';
   await channel.${call}; if (${call.startsWith('publish')}) await channel.waitForConfirms(); process.exit(0);`;
 const depot = (init) => `const { status } = await fetch('http://archive-depot:8082/archives/first.zip', ${init});
   if (status >= 400) throw new Error('status ' + status);`;
+const internal = `const { status } = await fetch('http://gateway:8001/internal/ended-jobs', { method: 'POST' });
+  if (status >= 400) throw new Error('status ' + status);`;
 const UNKNOWN_TOKEN = `{ headers: { authorization: 'Bearer ' + 'x'.repeat(43) } }`;
 /** Service, script and the words that it ends with. */
 export const REFUSALS = [
@@ -29,6 +31,7 @@ export const REFUSALS = [
   ['transfer-worker', depot('{}'), 'status 401'],
   ['transfer-worker', depot(UNKNOWN_TOKEN), 'status 401'],
   ['gateway', depot('{}'), 'getaddrinfo'],
+  ['index-service', internal, 'status 401'],
   ['archive-depot', `import 'pg';`, 'ERR_MODULE_NOT_FOUND'],
   ['archive-depot', `import 'axios';`, 'ERR_MODULE_NOT_FOUND'],
   ['archive-depot', `import { writeFileSync } from 'node:fs'; writeFileSync('/var/lib/x', '');`, 'EROFS'],

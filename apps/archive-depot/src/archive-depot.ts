@@ -3,13 +3,13 @@ import {
   createHttpApplication,
   hostAndOriginCheck,
   listen,
+  serviceTokenCheck,
   type HttpLimits,
   type OnStop,
 } from '@tidemark/nest';
 import { createMetrics, Loop, systemClock, type Clock, type Logger } from '@tidemark/platform';
 
 import { ArchiveDepotModule } from './archive-depot.module.js';
-import { DEPOT_TOKENS, tokenCheck } from './callers/depot-tokens.js';
 import type { ArchiveDepotSettings } from './config.js';
 import { createFigures } from './figures.js';
 import { openStore } from './store/store.js';
@@ -22,6 +22,7 @@ export interface ArchiveDepotParts {
   readonly limits?: Partial<HttpLimits>;
 }
 
+const DEPOT_TOKENS = 'TIDEMARK_DEPOT_TOKENS';
 const SWEEP_MILLIS = 10 * 60_000;
 
 /** Opens the folder and serves it; registers how each piece is stopped. */
@@ -43,7 +44,9 @@ export async function startArchiveDepot(
   onStop('sweep of uploads', () => sweep.stop());
   const metrics = createMetrics('archive-depot');
   const module = ArchiveDepotModule.register({ store, figures: createFigures(metrics, store), metrics, log });
-  const onRequest = [tokens.length > 0 ? tokenCheck(tokens) : hostAndOriginCheck(settings.TIDEMARK_HOSTS)];
+  const onRequest = [
+    tokens.length > 0 ? serviceTokenCheck(tokens, DEPOT_TOKENS) : hostAndOriginCheck(settings.TIDEMARK_HOSTS),
+  ];
   const app = await createHttpApplication(module, { log, metrics, onRequest, limits, streamAll: true, tls });
   onStop('http', () => app.close());
   const url = await listen(app, { host: settings.HOST, port: settings.PORT, setting: 'PORT' });

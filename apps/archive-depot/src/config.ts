@@ -1,8 +1,7 @@
 import { z } from 'zod';
 
+import { serviceTokens } from '@tidemark/nest';
 import { commaList, logLevel, port, readConfig } from '@tidemark/platform';
-
-import { depotTokens } from './callers/depot-tokens.js';
 
 export const archiveDepotSettings = z.object({
   HOST: z.string().default('127.0.0.1'),
@@ -10,7 +9,7 @@ export const archiveDepotSettings = z.object({
   /** Of this process alone. */
   TIDEMARK_DEPOT_FOLDER: z.string('a folder for archives is wanted'),
   /** None: everybody may everything, so only from this machine. */
-  TIDEMARK_DEPOT_TOKENS: depotTokens,
+  TIDEMARK_DEPOT_TOKENS: serviceTokens,
   TIDEMARK_AUTH: z.literal('none', 'must be none').optional(),
   /** Names that it is called by where there are no tokens, besides localhost and loopback literals. */
   TIDEMARK_HOSTS: commaList(),

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 
 import { grantPrivateKey } from '@tidemark/contracts';
+import { serviceTokens } from '@tidemark/nest';
 import {
   amqpUrl,
   commaList,
@@ -24,9 +25,11 @@ const INDEX_URL_WANTED = 'the http:// URL of the index-service is wanted, withou
 export const gatewaySettings = z.object({
   HOST: z.string().default('127.0.0.1'),
   PORT: port(8000),
-  /** Where workers claim jobs and tell how they go; it has no authentication, so it must not be reachable by others. */
+  /** Where workers claim jobs and tell how they go. */
   TIDEMARK_INTERNAL_HOST: z.string().default('127.0.0.1'),
   TIDEMARK_INTERNAL_PORT: port(8001),
+  /** Of the workers that may; none: whoever reaches the port, so only from this machine. */
+  TIDEMARK_WORKER_TOKENS: serviceTokens,
   DATABASE_URL: databaseUrl,
   /** Told to workers as well. */
   TIDEMARK_INDEX_URL: z

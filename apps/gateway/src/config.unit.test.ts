@@ -22,6 +22,7 @@ describe('the settings', () => {
       PORT: 8000,
       TIDEMARK_INTERNAL_HOST: '127.0.0.1',
       TIDEMARK_INTERNAL_PORT: 8001,
+      TIDEMARK_WORKER_TOKENS: [],
       DATABASE_URL: 'postgres://localhost/x',
       TIDEMARK_INDEX_URL: 'http://localhost:8081',
       TIDEMARK_HOSTS: [],

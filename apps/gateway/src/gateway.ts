@@ -16,6 +16,7 @@ import { Sweep } from './attempts/sweep.js';
 import { Switches } from './attempts/switches.js';
 import { auditManagement } from './callers/audit.js';
 import { callerCheck } from './callers/caller-check.js';
+import { checkInternalHost, workerCheck } from './callers/worker-tokens.js';
 import type { GatewaySettings } from './config.js';
 import { bulkTypeCheck } from './documents/documents.controller.js';
 import { IndexProxy } from './documents/index-proxy.js';
@@ -53,6 +54,7 @@ export async function startGateway(settings: GatewaySettings, options: GatewayOp
     tokens: { setting: 'TIDEMARK_API_TOKENS', given: settings.TIDEMARK_API_TOKENS.length > 0 },
     danger: 'do everything',
   });
+  checkInternalHost(settings);
   const parts = await openParts(settings, options);
   const internalUrl = await serveInternal(parts, options);
   startSweep(parts, options);
@@ -104,7 +106,7 @@ function startSweep(parts: GatewayParts, { log, onStop }: GatewayOptions): void 
 async function serveInternal(parts: GatewayParts, { log, onStop }: GatewayOptions): Promise<string> {
   const metrics = new Registry();
   metrics.setDefaultLabels({ service: 'gateway', port: 'internal' });
-  const onRequest = [refusePages];
+  const onRequest = [refusePages, ...workerCheck(parts.settings)];
   const app = await createHttpApplication(InternalModule.register(parts, metrics), { log, metrics, onRequest });
   onStop('internal http and reports', () => app.close());
   await startQueues(app);

@@ -13,6 +13,7 @@ import { provideDatabase } from './database.js';
 import { allowedDestinations, DEPOT_PORT_SETTING, startOwnDepot, wantsDepot } from './depot.js';
 import { findPort } from './port-check.js';
 import { provideSecretKey } from './secret-key.js';
+import { newWorkerToken } from './worker-token.js';
 
 export interface Standalone {
   readonly url: string;
@@ -40,6 +41,7 @@ export async function startStandalone(
   const depotUrl = await startOwnDepot(settings, { log, onStop });
   const inside = { ...shared, HOST: '127.0.0.1', PORT: '0' };
   const keys = newGrantKeys();
+  const workerToken = newWorkerToken();
 
   const indexSettings = readConfig(indexServiceSettings, { ...inside, TIDEMARK_GRANT_KEY: keys.publicKey });
   const index = await startIndexService(indexSettings, { log, onStop });
@@ -52,7 +54,9 @@ export async function startStandalone(
       ...shared,
       ...allowed,
       TIDEMARK_INDEX_URL: index.url,
+      TIDEMARK_INTERNAL_HOST: '127.0.0.1',
       TIDEMARK_INTERNAL_PORT: '0',
+      TIDEMARK_WORKER_TOKENS: workerToken,
       TIDEMARK_GRANT_KEY: keys.privateKey,
       TIDEMARK_SECRET_KEY: secretKey,
     }),
@@ -65,6 +69,7 @@ export async function startStandalone(
       ...inside,
       ...allowed,
       TIDEMARK_GATEWAY_URL: gateway.internalUrl,
+      TIDEMARK_WORKER_TOKEN: workerToken,
       TIDEMARK_SPOOL: join(settings.TIDEMARK_HOME, 'spool'),
     }),
     { log, messaging, onStop },

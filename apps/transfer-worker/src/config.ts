@@ -1,5 +1,6 @@
 import { z } from 'zod';
 
+import { serviceToken } from '@tidemark/nest';
 import {
   amqpUrl,
   commaList,
@@ -17,6 +18,8 @@ export const transferWorkerSettings = z.object({
   /** Only health and metrics are served there. */
   PORT: port(8083),
   TIDEMARK_GATEWAY_URL: z.url('the URL of the gateway’s internal port is wanted'),
+  /** One of the gateway's TIDEMARK_WORKER_TOKENS, where it has any. */
+  TIDEMARK_WORKER_TOKEN: serviceToken,
   /** A folder of this worker alone; what lies in it at the start is of dead attempts and is removed. */
   TIDEMARK_SPOOL: z.string('a folder for parts too large for memory is wanted'),
   TIDEMARK_FILE_ROOTS: commaList(['/var/backup']),

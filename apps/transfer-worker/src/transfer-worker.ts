@@ -21,7 +21,7 @@ export async function startTransferWorker(
 ): Promise<{ readonly url: string }> {
   const spool = new SpoolFolder(settings.TIDEMARK_SPOOL);
   await spool.prepare();
-  const gateway = new GatewayClient(settings.TIDEMARK_GATEWAY_URL);
+  const gateway = new GatewayClient(settings.TIDEMARK_GATEWAY_URL, { token: settings.TIDEMARK_WORKER_TOKEN, log });
   const runner = new JobRunner({
     worker: `worker-${randomUUID()}`,
     gateway,

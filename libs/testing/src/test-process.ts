@@ -85,6 +85,13 @@ export class TestProcess {
     return this.#exited;
   }
 
+  /** Resolves when this process, as it was started last, has written a line with this text to its standard error. */
+  async toldInLog(text: string): Promise<void> {
+    const { stderr } = this.#child ?? {};
+    if (!stderr) throw new Error(`${this.app} has not been started`);
+    while (!this.#log.includes(text)) await once(stderr, 'data');
+  }
+
   /** SIGTERM; resolves with the exit code. */
   async stop(): Promise<number | null> {
     return await this.#end('SIGTERM');

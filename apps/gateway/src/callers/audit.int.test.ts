@@ -10,7 +10,7 @@ import { GatewayFixture, jobOf, type Answered } from '../gateway.fixture.test.js
 const [OPERATOR, READER] = ['operator-0123456789abcdef', 'reader-0123456789abcdef'];
 
 let lines: { level: string; audit: Record<string, unknown> }[] = [];
-let heard = (): void => undefined;
+let heard: () => void = () => undefined;
 /** Keeps the lines of calls and nothing else. */
 const log: Logger = {
   ...silentLogger,
@@ -32,8 +32,8 @@ afterAll(() => fixture.close());
 /** The line of a call, which is written when its answer has ended. */
 async function lineOf(call: () => Promise<Answered>): Promise<{ line: Record<string, unknown>; answer: Answered }> {
   lines = [];
-  const { promise, resolve } = Promise.withResolvers<void>();
-  heard = () => void (lines.length > 0 && resolve());
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  heard = () => lines.length > 0 && resolve(undefined);
   const answer = await call();
   await promise;
   expect(lines).toHaveLength(1);
@@ -103,8 +103,8 @@ test('documents are no management', async () => {
 test('what is asked for over the queue is told as well', async () => {
   const lineAfter = async (body: object, messageId: string): Promise<Record<string, unknown>> => {
     lines = [];
-    const { promise, resolve } = Promise.withResolvers<void>();
-    heard = () => void (lines.length > 0 && resolve());
+    const { promise, resolve } = Promise.withResolvers<undefined>();
+    heard = () => lines.length > 0 && resolve(undefined);
     await fixture.outside.publish('request', JSON.stringify(body), { messageId });
     await promise;
     return lines[0]!.audit;

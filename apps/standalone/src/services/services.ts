@@ -10,6 +10,7 @@ import { allowedDestinations, DEPOT_PORT_SETTING, depotSettings, wantsDepot } fr
 import { findPort } from '../port-check.js';
 import { provideSecretKey } from '../secret-key.js';
 import { throwNaming, type Standalone } from '../standalone.js';
+import { newWorkerToken } from '../worker-token.js';
 import { withoutSettings } from '../without-settings.js';
 import { prefixOf, type ServicesSettings } from './config.js';
 import { startService, type ServiceProcess } from './service-process.js';
@@ -34,19 +35,12 @@ export async function startServices(settings: ServicesSettings, context: Context
   const depot = await startDepot(settings, { port: ports.depot, onStop: context.onStop });
   const gatewayUrl = `http://127.0.0.1:${ports.internal}`;
   const indexUrl = `http://127.0.0.1:${ports.index}`;
-  const common = {
-    ...settings.environment,
-    ...broker.settings,
-    HOST: '127.0.0.1',
-    TIDEMARK_FILE_ROOTS: settings.TIDEMARK_FILE_ROOTS.join(','),
-    TIDEMARK_DEPOT_TOKENS: '',
-    ...allowedDestinations(settings, depot?.url),
-    TIDEMARK_LOG_LEVEL: settings.TIDEMARK_LOG_LEVEL,
-  };
+  const common = { ...commonSettings(settings), ...broker.settings, ...allowedDestinations(settings, depot?.url) };
   const start = (name: string, own: Environment): Promise<ServiceProcess> =>
     startService({ name, settings: { ...common, ...own }, onStop: context.onStop });
 
   const keys = newGrantKeys();
+  const workerToken = newWorkerToken();
   const index = await start('index-service', {
     PORT: String(ports.index),
     DATABASE_URL: databaseUrl,
@@ -60,7 +54,9 @@ export async function startServices(settings: ServicesSettings, context: Context
     PORT: String(ports.gateway),
     DATABASE_URL: databaseUrl,
     TIDEMARK_INDEX_URL: indexUrl,
+    TIDEMARK_INTERNAL_HOST: '127.0.0.1',
     TIDEMARK_INTERNAL_PORT: String(ports.internal),
+    TIDEMARK_WORKER_TOKENS: workerToken,
     TIDEMARK_GRANT_KEY: keys.privateKey,
     TIDEMARK_SECRET_KEY: settings.TIDEMARK_SECRET_KEY ?? (await provideSecretKey(settings.TIDEMARK_HOME)),
   });
@@ -71,10 +67,23 @@ export async function startServices(settings: ServicesSettings, context: Context
     TIDEMARK_SECRET_KEY: '',
     TIDEMARK_API_TOKENS: '',
     TIDEMARK_GATEWAY_URL: gatewayUrl,
+    TIDEMARK_WORKER_TOKEN: workerToken,
     TIDEMARK_SPOOL: join(settings.TIDEMARK_HOME, 'spool'),
   });
   const processes = [gateway, index, worker, ...(depot ? [depot] : [])];
   return { url: gateway.url, depotUrl: depot?.url, broker: broker.line, processes };
+}
+
+/** Without the tokens that only one of the services is given. */
+function commonSettings(settings: ServicesSettings): Environment {
+  return {
+    ...settings.environment,
+    HOST: '127.0.0.1',
+    TIDEMARK_FILE_ROOTS: settings.TIDEMARK_FILE_ROOTS.join(','),
+    TIDEMARK_DEPOT_TOKENS: '',
+    TIDEMARK_WORKER_TOKENS: '',
+    TIDEMARK_LOG_LEVEL: settings.TIDEMARK_LOG_LEVEL,
+  };
 }
 
 async function startDepot(

@@ -33,7 +33,7 @@ beforeEach(async () => {
     else response.end(JSON.stringify({ verdict }));
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
-  gateway = new GatewayClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  gateway = new GatewayClient(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { log: silentLogger });
 });
 
 afterEach(async () => {

@@ -10,7 +10,7 @@ import {
   type SettledReport,
   type WireClaimAnswer,
 } from '@tidemark/contracts';
-import { retry } from '@tidemark/platform';
+import { retry, type Logger } from '@tidemark/platform';
 
 import { InternalHttp } from './internal-http.js';
 
@@ -18,14 +18,25 @@ const PATIENT = {
   attempts: Infinity,
   firstDelayMillis: 100,
   maxDelayMillis: 2000,
-  retriable: (error: unknown): boolean => error instanceof TidemarkError && errorFacts(error.code).retriable,
+  retriable: (error: unknown): boolean =>
+    error instanceof TidemarkError && (errorFacts(error.code).retriable || isRefused(error)),
 };
+
+/** No error of the job: whoever gives the two of them their tokens can repair it meanwhile. */
+function isRefused({ code }: TidemarkError): boolean {
+  return code === 'UNAUTHENTICATED';
+}
 
 /** The internal side of the gateway. Every call may be repeated, so each is, until a gateway answers or `signal` aborts. */
 export class GatewayClient {
-  readonly #http = new InternalHttp('the gateway');
+  readonly #http: InternalHttp;
 
-  constructor(private readonly url: string) {}
+  constructor(
+    private readonly url: string,
+    private readonly options: { readonly token?: string | undefined; readonly log: Logger },
+  ) {
+    this.#http = new InternalHttp('the gateway', options.token);
+  }
 
   async claim(jobId: string, claim: ClaimRequest, signal: AbortSignal): Promise<WireClaimAnswer> {
     return wireClaimAnswerSchema.parse(await this.#post(jobId, 'claim', { data: claim, signal }));
@@ -54,7 +65,16 @@ export class GatewayClient {
 
   async #post(jobId: string, verb: string, { data, signal }: { data: object; signal: AbortSignal }): Promise<unknown> {
     const url = this.#urlOf(jobId, verb);
-    return await retry(PATIENT, () => this.#http.json({ method: 'POST', url, data, signal }), signal);
+    return await retry(PATIENT, () => this.#tell({ method: 'POST', url, data, signal }), signal);
+  }
+
+  async #tell(call: Parameters<InternalHttp['json']>[0]): Promise<unknown> {
+    return await this.#http.json(call).catch((error: unknown) => {
+      if (error instanceof TidemarkError && isRefused(error)) {
+        this.options.log.error({ err: error }, 'the gateway refuses this worker: TIDEMARK_WORKER_TOKEN');
+      }
+      throw error;
+    });
   }
 
   #urlOf(jobId: string, verb: string): string {

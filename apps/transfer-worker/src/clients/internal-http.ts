@@ -31,8 +31,13 @@ const WHILE_IT_STARTS = {
 export class InternalHttp {
   readonly #axios: AxiosInstance;
 
-  constructor(private readonly service: string) {
+  /** `token` goes with every call. */
+  constructor(
+    private readonly service: string,
+    token?: string,
+  ) {
     this.#axios = axios.create({
+      ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
       httpAgent: new Agent({ keepAlive: true, maxSockets: 64 }),
       proxy: false,
       maxRedirects: 0,
