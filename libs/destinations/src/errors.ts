@@ -106,6 +106,6 @@ export class SpoolFullError extends TidemarkError {
   readonly code = 'SPOOL_FULL';
 
   constructor(cause?: unknown) {
-    super('the spool has no room left', { cause });
+    super('the spool has no room left; its folder is TIDEMARK_SPOOL, and of standalone in TIDEMARK_HOME', { cause });
   }
 }

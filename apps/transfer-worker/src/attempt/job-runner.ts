@@ -7,7 +7,7 @@ import { anySignal, retry, systemClock, type Logger } from '@tidemark/platform';
 
 import type { GatewayClient } from '../clients/gateway-client.js';
 import { InternalHttp } from '../clients/internal-http.js';
-import type { SpoolFolder } from '../spool.js';
+import type { Spool, SpoolFolder } from '../spool.js';
 import type { AttemptContext } from './attempt-context.js';
 import { AttemptCancelled, LeaseLost, ShuttingDown } from './attempt-ends.js';
 import { Lease } from './lease.js';
@@ -104,6 +104,7 @@ export class JobRunner {
   }): Promise<Outcome | null> {
     const progress = new ProgressReports(this.parts.messaging, { jobId: claim.jobId, fence: claim.fence });
     let destination: Destination;
+    let spool: Spool;
     try {
       destination = await resolveDestination(claim.request.destination, {
         policy: this.parts.policy,
@@ -115,10 +116,10 @@ export class JobRunner {
           ...(claim.isAfterSilence ? { notBeforeMillis: claimedAtMillis + this.parts.http.silenceMillis } : {}),
         },
       });
+      spool = await this.parts.spool.forAttempt(claim);
     } catch (error) {
       return failedBeforeStart(error);
     }
-    const spool = await this.parts.spool.forAttempt(claim);
     try {
       return await runAttempt(this.#context({ claim, lease, log, progress, destination, spool }));
     } finally {

@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { appendFile, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { beforeEach, expect, test } from '@jest/globals';
@@ -66,10 +66,28 @@ test('it goes on by the chunks of the attempt that began', async () => {
 
 test('a line of the record that was being written does not count', async () => {
   const temp = await diesAfter(5);
-  await appendFile(join(http.spool, `${temp}.sent`), '6');
+  await appendFile(join(http.spool, `${temp}.sent`), 'chunk 6');
   const draft = await http.destination().takeUp(second, go);
   await draft?.transfer(go);
   expect(http.server.requests('PUT')).toHaveLength(CHUNKS - 5);
+  expectBytes(http.server.content, ARCHIVE);
+});
+
+test('nor does it make another number of the next one', async () => {
+  const limits = { ...QUICK, inFlight: 1, chunkBytes: 100_000 };
+  const temp = await diesAfter(2, limits);
+  const record = join(http.spool, `${temp}.sent`);
+  await truncate(record, (await stat(record)).size - '\n'.length);
+  const takenUp = await http.destination({ limits }).takeUp(second, go);
+  http.server.scripted.push((request, response) =>
+    request.headers['content-range'] === 'bytes 200000-299999/1500000' ? answer(403)(request, response) : false,
+  );
+  await expectCode(takenUp!.transfer(go), 'DESTINATION_REFUSED');
+  http.server.scripted.length = 0;
+  http.server.seen.length = 0;
+  const draft = await http.destination({ limits }).takeUp({ ...second, fence: 3 }, go);
+  await draft?.transfer(go);
+  expect(http.server.requests('PUT')).toHaveLength(14);
   expectBytes(http.server.content, ARCHIVE);
 });
 

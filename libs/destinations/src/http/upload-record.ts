@@ -5,8 +5,10 @@ import { unlessMissing } from '@tidemark/platform';
 
 import { withFileErrors } from '../file/errno.js';
 
-/** A line beside the numbers of chunks. */
+/** A line beside those of chunks. */
 const HELD_BACK = 'held back';
+/** A line that a full disk or a power cut has torn makes none of these with the next one behind it. */
+const CHUNK = /^chunk (\d{1,15})$/;
 
 /** What is uploaded, and cut into which chunks. */
 export interface Upload {
@@ -86,7 +88,7 @@ export class UploadRecord {
   }
 
   async acknowledged(chunk: number): Promise<void> {
-    await this.#append(String(chunk));
+    await this.#append(`chunk ${chunk}`);
     this.at.chunks.add(chunk);
   }
 
@@ -139,7 +141,7 @@ export async function readRecord(path: string): Promise<Recorded | undefined> {
   const text = await unlessMissing(readFile(path, 'utf8'));
   const [head = '', ...lines] = (text ?? '').split('\n').slice(0, -1);
   const upload = parseHead(head);
-  const chunks = new Set(lines.filter((line) => /^\d{1,15}$/.test(line)).map(Number));
+  const chunks = new Set(lines.flatMap((line) => CHUNK.exec(line)?.[1] ?? []).map(Number));
   return upload && { upload, chunks, isHeldBack: lines.includes(HELD_BACK) };
 }
 
