@@ -34,6 +34,7 @@ const NOT_OVER_SERVICES = [
     'worker-tokens',
     'burst',
     'dead-letters',
+    'full-disks',
   ],
 ];
 
