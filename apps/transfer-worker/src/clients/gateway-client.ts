@@ -10,7 +10,7 @@ import {
   type SettledReport,
   type WireClaimAnswer,
 } from '@tidemark/contracts';
-import { retry } from '@tidemark/platform';
+import { retry, systemClock } from '@tidemark/platform';
 
 import { InternalHttp } from './internal-http.js';
 
@@ -27,8 +27,18 @@ export class GatewayClient {
 
   constructor(private readonly url: string) {}
 
-  async claim(jobId: string, claim: ClaimRequest, signal: AbortSignal): Promise<WireClaimAnswer> {
-    return wireClaimAnswerSchema.parse(await this.#post(jobId, 'claim', { data: claim, signal }));
+  /** The answer, and when what it answers was sent, on the monotonic clock: the lease counts from the last sending. */
+  async claim(
+    jobId: string,
+    claim: ClaimRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly answer: WireClaimAnswer; readonly sentAtMillis: number }> {
+    let sentAtMillis = 0;
+    const send = (): Promise<unknown> => {
+      sentAtMillis = systemClock.monotonicMillis();
+      return this.#http.json({ method: 'POST', url: this.#urlOf(jobId, 'claim'), data: claim, signal });
+    };
+    return { answer: wireClaimAnswerSchema.parse(await retry(PATIENT, send, signal)), sentAtMillis };
   }
 
   /** Tried once: the next heartbeat comes anyway. */
@@ -38,7 +48,9 @@ export class GatewayClient {
   }
 
   async finishing(jobId: string, request: FinishingRequest, signal: AbortSignal): Promise<HeartbeatAnswer['verdict']> {
-    return heartbeatAnswerSchema.parse(await this.#post(jobId, 'finishing', { data: request, signal })).verdict;
+    const url = this.#urlOf(jobId, 'finishing');
+    const send = (): Promise<unknown> => this.#http.json({ method: 'POST', url, data: request, signal });
+    return heartbeatAnswerSchema.parse(await retry(PATIENT, send, signal)).verdict;
   }
 
   /** Where no broker takes the report. Tried once: the caller tries both ways again. */
@@ -50,11 +62,6 @@ export class GatewayClient {
   async ended(jobIds: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     const url = `${this.url}/internal/ended-jobs`;
     return endedJobsSchema.parse(await this.#http.json({ method: 'POST', url, data: { jobIds }, signal })).ended;
-  }
-
-  async #post(jobId: string, verb: string, { data, signal }: { data: object; signal: AbortSignal }): Promise<unknown> {
-    const url = this.#urlOf(jobId, verb);
-    return await retry(PATIENT, () => this.#http.json({ method: 'POST', url, data, signal }), signal);
   }
 
   #urlOf(jobId: string, verb: string): string {
