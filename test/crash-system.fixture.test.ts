@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { EventEmitter, once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,9 +10,11 @@ import { expect } from '@jest/globals';
 import {
   Bystander,
   fingerprintOf,
+  folderWhen,
   HeldSteps,
   query,
   startServices,
+  SystemClient,
   TestProcess,
   unusedGenerations,
   type IndexFingerprint,
@@ -25,7 +28,10 @@ export type Victim = 'gateway' | 'index-service' | 'transfer-worker';
 const PIECE = String(64 * 1024);
 const BASE = 'base.zip';
 
-/** A process for each service, each of which can be held at any step of a job, and a depot; its leases are short. */
+/** What an event tells, apart from its job's details. */
+type Told = Pick<Job, 'id' | 'state' | 'revision'>;
+
+/** A process or several for each service, all of which can be held at any step of a job, and a depot; leases are short. */
 export class CrashSystem {
   /** What base.zip holds, and what it held at {@link moment}. */
   archived: IndexFingerprint = { liveGeneration: 0, previousGeneration: null, versions: 0, hash: '' };
@@ -33,14 +39,17 @@ export class CrashSystem {
   moment = 0;
   /** The index before the job under test. */
   live = this.archived;
-  #written = 0;
+  #prepared = 0;
+  /** Of {@link HeldSteps}, how many claims there were before the job under test. */
+  #claimsBefore = 0;
+  readonly #told: Told[] = [];
+  readonly #telling = new EventEmitter();
 
   private constructor(
     readonly it: RunningServices,
     readonly steps: HeldSteps,
     private readonly depot: { readonly process: TestProcess; readonly folder: string },
     private readonly bystander: Bystander,
-    private readonly events: string,
   ) {}
 
   static async open(counts: ServiceCounts = {}): Promise<CrashSystem> {
@@ -62,17 +71,29 @@ export class CrashSystem {
       },
     });
     const bystander = await Bystander.open(it.services);
-    const events = await bystander.listen('tidemark.events', '#');
-    const system = new CrashSystem(it, steps, { process, folder }, bystander, events);
+    const system = new CrashSystem(it, steps, { process, folder }, bystander);
+    await bystander.hear(await bystander.listen('tidemark.events', '#'), (body) => system.#hear(body));
     await system.#fill();
     return system;
   }
 
-  /** Documents that have changed since base.zip was made. */
+  /** Documents that have changed since base.zip was made. Each time another gateway is the one to be asked. */
   async prepare(): Promise<void> {
-    await this.it.client.put('/kept/0', { n: `change ${++this.#written}` });
+    this.#prepared++;
+    await this.client.put('/kept/0', { n: `change ${this.#prepared}` });
     this.live = await fingerprintOf(this.it);
-    await this.bystander.drain(this.events);
+    this.#claimsBefore = this.#claims.length;
+  }
+
+  /** Of the gateway to be asked for the job under test. */
+  get client(): SystemClient {
+    return this.clientOf(this.#prepared);
+  }
+
+  /** Of the n-th gateway, counted round. */
+  clientOf(n: number): SystemClient {
+    const { gateways } = this.it;
+    return new SystemClient(gateways[n % gateways.length]!.url);
   }
 
   destination(scheme: 'file' | 'http', name: string): string {
@@ -84,20 +105,47 @@ export class CrashSystem {
     return Buffer.from(await (await fetch(this.destination('http', name))).arrayBuffer());
   }
 
-  processOf(victim: Victim): TestProcess {
-    return this.it.processes.find(({ app }) => app === victim)!;
+  /** The n-th processes of the three services ask each other; this is n of the one that has, or had, the pid. */
+  numberOf(pid: number): number {
+    const kinds = [this.it.gateways, this.it.indexServices, this.it.workers];
+    return Math.max(...kinds.map((kind) => kind.findIndex((process) => process.isOrWas(pid))));
   }
 
-  /** The job that was asked for last, as it ended; whoever is killed meanwhile. */
-  async ended(): Promise<Job> {
-    for (;;) {
+  /**
+   * The process of a service that takes part in the job when a process has come to a step: that one, where it is of the
+   * service; else the one that the job's worker works with, or, of a job that nobody has claimed, the one at the step.
+   */
+  partaker(app: Victim, atStep: number): TestProcess {
+    const ofApp = this.it.processes.filter((process) => process.app === app);
+    const itself = ofApp.find((process) => process.isOrWas(atStep));
+    const claimedBy = this.#claims.slice(this.#claimsBefore).at(-1) ?? atStep;
+    return itself ?? ofApp[this.numberOf(claimedBy)] ?? ofApp[0]!;
+  }
+
+  isAlone({ app }: TestProcess): boolean {
+    return this.it.processes.filter((process) => process.app === app).length === 1;
+  }
+
+  /** The numbers of the workers that have claimed jobs. */
+  claimants(): Set<number> {
+    return new Set(this.#claims.map((pid) => this.numberOf(pid)));
+  }
+
+  get #claims(): readonly number[] {
+    return this.steps.madeBy('message acknowledged');
+  }
+
+  /** The job that was asked for last, as it ended; whoever is killed meanwhile. Asked of the given gateway, or of all in turn. */
+  async ended(n?: number): Promise<Job> {
+    for (let turn = 0; ; turn++) {
+      const client = this.clientOf(n ?? this.#prepared + turn);
       try {
-        const { body } = await this.it.client.call<{ documents: Record<string, Job> }>(
+        const { body } = await client.call<{ documents: Record<string, Job> }>(
           'GET',
           '/core/management/jobs?expand&$limit=1',
         );
         const [job] = Object.values(body.documents);
-        if (job) return await this.it.client.ended(job.id);
+        if (job) return await client.ended(job.id);
       } catch (error) {
         // The gateway has been killed, and is being started again. By name: `fetch` throws errors of another realm.
         if ((error as Error).name !== 'TypeError') throw error;
@@ -105,23 +153,23 @@ export class CrashSystem {
     }
   }
 
-  /** What was told since {@link prepare}, as soon as that is anything; the same told again counts once. */
-  async told(): Promise<Pick<Job, 'id' | 'state' | 'revision'>[]> {
-    const told = new Map<string, Pick<Job, 'id' | 'state' | 'revision'>>();
-    while (told.size === 0) {
-      for (const body of await this.bystander.drain(this.events)) {
-        const { id, state, revision } = JSON.parse(body) as Job;
-        told.set(`${id}:${revision}`, { id, state, revision });
-      }
+  /** What was told of a job, as soon as that is anything; the same told again counts once. */
+  async told(jobId: string): Promise<Told[]> {
+    for (;;) {
+      const next = once(this.#telling, 'told');
+      const told = this.#told.filter(({ id }) => id === jobId);
+      if (told.length > 0) return [...new Map(told.map((one) => [one.revision, one])).values()];
+      await next;
     }
-    return [...told.values()];
   }
 
-  /** Folders of attempts in the spool of the n-th worker. */
-  async attemptsIn(n: number): Promise<string[]> {
-    return (await readdir(this.#spool(n))).filter((name) => name !== 'uploads');
+  #hear(body: string): void {
+    const { id, state, revision } = JSON.parse(body) as Job;
+    this.#told.push({ id, state, revision });
+    this.#telling.emit('told');
   }
 
+  /** The spool of the n-th worker. */
   #spool(n: number): string {
     return join(this.it.home, n === 0 ? 'spool' : `spool-${n + 1}`);
   }
@@ -135,12 +183,15 @@ export class CrashSystem {
     expect((await readdir(this.it.archives)).filter((name) => !/^[\w-]+\.zip$/.test(name))).toEqual([]);
     expect((await readdir(this.depot.folder)).filter((name) => name.endsWith('.part'))).toEqual([]);
     for (const n of this.it.workers.keys()) {
-      while ((await this.attemptsIn(n)).length > 0); // the job has ended, its worker may not have heard of it yet
-      while ((await readdir(join(this.#spool(n), 'uploads')).catch(() => [])).length > 0);
+      // The job has ended, its worker may not have heard of it yet.
+      const [uploads] = await folderWhen(this.#spool(n), (names) => names.every((name) => name === 'uploads'));
+      if (uploads !== undefined) await folderWhen(join(this.#spool(n), uploads), (names) => names.length === 0);
     }
     expect((await unusedGenerations(this.it)).filter((name) => !name.endsWith(' DROPPING'))).toEqual([]);
     const open = `SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'`;
-    while ((await query(this.it.databaseUrl, open)).length > 0);
+    // PostgreSQL tells nobody of the end of a transaction: it is asked again, and the pauses are its own.
+    while ((await query(this.it.databaseUrl, open)).length > 0)
+      await query(this.it.databaseUrl, 'SELECT pg_sleep(0.05)');
   }
 
   /** When nobody runs any more nothing is on any queue, nor was anything held without an acknowledgement. */

@@ -1,73 +1,125 @@
 /**
- * A worker that stands still for longer than its lease, in the middle of a job, and then goes on: another one has taken
- * the job over, and the one that wakes up changes nothing any more.
+ * A process that stands still for longer than a lease, in the middle of a job, and then goes on: others have brought
+ * the job to its end, and the one that wakes up changes nothing any more. All cases by `npm run test:crash`; otherwise
+ * some, chosen by a seed.
  */
 import { createHash } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import type { Step } from '@tidemark/contracts';
-import { brokerIsThere } from '@tidemark/testing';
+import { brokerIsThere, type Job } from '@tidemark/testing';
 
-import { CrashSystem } from './crash-system.fixture.test.js';
+import { REPEATED } from './crash-cases.fixture.test.js';
+import { CrashSystem, type Victim } from './crash-system.fixture.test.js';
+import { chosenOf, SEED } from './seeded-cases.fixture.test.js';
 
-jest.setTimeout(60_000); // a lease and a back-off run out
+jest.setTimeout(60_000); // a lease and a back-off run out, and a sweep is waited for
 
 const whereItIs = brokerIsThere() ? describe : describe.skip;
 
-whereItIs('a worker that is frozen for longer than its lease', () => {
+type Scheme = 'file' | 'http';
+
+/** The attempt whose lease ran out, and the one that nobody answered. */
+const LOST = { attempt: 1, error: null };
+const UNANSWERED = { attempt: 1, error: { code: 'INDEX_UNAVAILABLE', retriable: true } };
+
+/** What the first attempt came to; nothing where the job had got so far that nobody needed another one. */
+const FIRST: Readonly<Record<Victim, (step: Step) => object | undefined>> = {
+  'transfer-worker': () => LOST,
+  gateway: (step) => (step === 'claimed' ? LOST : undefined),
+  'index-service': (step) => (step === 'switched' ? undefined : UNANSWERED),
+};
+
+whereItIs(`frozen for longer than a lease, TIDEMARK_TEST_SEED=${SEED}`, () => {
   let system: CrashSystem;
   beforeAll(async () => {
-    system = await CrashSystem.open({ workers: 2 });
+    system = await CrashSystem.open({ gateways: 2, indexServices: 2, workers: 2 });
   });
   afterAll(() => system.close());
 
-  /** Freezes the worker that has come to the step, and wakes it up when the other one has brought the job to its end. */
-  async function frozenAt(step: Step, ask: () => Promise<unknown>): ReturnType<CrashSystem['ended']> {
-    await system.prepare();
-    const held = system.steps.hold(step, ['part appended', 'chunk acknowledged'].includes(step) ? 2 : 0);
-    await ask();
-    await held.reached;
-    const running = await Promise.all(system.it.workers.map((_, n) => system.attemptsIn(n)));
-    const at = running.findIndex((attempts) => attempts.length > 0);
-    const frozen = system.it.workers[at]!;
+  /** Freezes the one that has come to the step, or works with it, and wakes it up when all has been brought to its end. */
+  async function frozenAt(victim: Victim, step: Step, ask: () => Promise<unknown>): Promise<Job> {
+    const held = system.steps.hold(step, REPEATED.has(step) ? 2 : 0);
+    const asked = ask();
+    const frozen = system.partaker(victim, await held.reached);
     frozen.freeze();
     held.release();
-    const job = await system.ended();
-    expect(job.state).toBe('SUCCEEDED');
-    expect(job.attempts[0]).toMatchObject({ attempt: 1, error: null });
+    const job = await system.ended(victim === 'gateway' ? system.numberOf(frozen.pid) + 1 : undefined);
+    expect(job).toMatchObject({ state: 'SUCCEEDED', error: null });
+    const first = FIRST[victim](step);
+    if (first) expect(job.attempts[0]).toMatchObject(first);
+    const { id, state, revision } = job;
+    expect(await system.told(id)).toEqual([{ id, state, revision }]);
     frozen.thaw();
-    while ((await system.attemptsIn(at)).length > 0);
+    await asked;
+    await fetch(`${frozen.url}/core/health/live`);
     return job;
   }
 
-  test.each([
-    ['file', 'part appended'],
-    ['file', 'archive closed'],
-    ['file', 'read back'],
-    ['http', 'archive closed'],
-    ['http', 'chunk acknowledged'],
-    ['http', 'read back'],
-  ] as const)('in a backup (%s), at "%s": the archive is the other one’s', async (scheme, step) => {
-    const name = `${step.replace(' ', '-')}.zip`;
-    const ask = (): Promise<unknown> => system.it.client.backup(system.destination(scheme, name), { wait: false });
-    const job = await frozenAt(step, ask);
-    const { archive } = job.result as { archive: { bytes: number; sha256: string } };
-    const content = await system.content(scheme, name);
-    expect(createHash('sha256').update(content).digest('hex')).toBe(archive.sha256);
-    expect(await system.it.client.job(job.id)).toEqual(job);
-    expect(await system.told()).toHaveLength(1);
+  async function expectNothingMore(job: Job): Promise<void> {
     await system.expectNothingLeftBehind();
-  });
+    expect(await system.client.job(job.id)).toEqual(job);
+    const { id, state, revision } = job;
+    expect(await system.told(id)).toEqual([{ id, state, revision }]);
+  }
 
-  test.each(['file', 'http'] as const)('in a restore (%s): it is switched once', async (scheme) => {
-    const ask = (): Promise<unknown> =>
-      system.it.client.restore(system.destination(scheme, 'base.zip'), { wait: false });
-    const job = await frozenAt('archive opened', ask);
-    const { hash } = system.archived;
-    expect(await system.fingerprint()).toMatchObject({ hash, previousGeneration: system.live.liveGeneration });
-    expect(await system.it.client.job(job.id)).toEqual(job);
-    expect(await system.told()).toHaveLength(1);
-    await system.expectNothingLeftBehind();
-  });
+  const BACKUPS: [Victim, Scheme, Step][] = [
+    ['transfer-worker', 'file', 'part appended'],
+    ['transfer-worker', 'file', 'archive closed'],
+    ['transfer-worker', 'file', 'read back'],
+    ['transfer-worker', 'http', 'archive closed'],
+    ['transfer-worker', 'http', 'chunk acknowledged'],
+    ['transfer-worker', 'http', 'read back'],
+    ['gateway', 'file', 'job stored'],
+    ['gateway', 'file', 'doorbell sent'],
+    ['gateway', 'http', 'claimed'],
+    ['gateway', 'file', 'effect stored'],
+    ['gateway', 'http', 'settled'],
+    ['gateway', 'file', 'event sent'],
+    ['index-service', 'file', 'snapshot opened'],
+    ['index-service', 'http', 'part fetched'],
+    ['index-service', 'file', 'part appended'],
+  ];
+
+  test.each(chosenOf(BACKUPS, { some: 3, subject: 'frozen' }))(
+    '%s, in a backup (%s), at "%s": the archive is whole',
+    async (victim, scheme, step) => {
+      await system.prepare();
+      const name = `${victim}-${step.replace(' ', '-')}.zip`;
+      const { client } = system;
+      const ask = (): Promise<unknown> => client.backup(system.destination(scheme, name), { wait: false });
+      const job = await frozenAt(victim, step, ask);
+      const { archive } = job.result as { archive: { bytes: number; sha256: string } };
+      await expectNothingMore(job);
+      const content = await system.content(scheme, name);
+      expect(createHash('sha256').update(content).digest('hex')).toBe(archive.sha256);
+      expect(await system.fingerprint()).toEqual(system.live);
+    },
+  );
+
+  const RESTORES: [Victim, Scheme, Step][] = [
+    ['transfer-worker', 'file', 'archive opened'],
+    ['transfer-worker', 'http', 'archive opened'],
+    ['gateway', 'file', 'claimed'],
+    ['gateway', 'http', 'effect stored'],
+    ['gateway', 'file', 'switch answered'],
+    ['index-service', 'file', 'generation staged'],
+    ['index-service', 'http', 'part staged'],
+    ['index-service', 'file', 'indexes built'],
+    ['index-service', 'http', 'switched'],
+  ];
+
+  test.each(chosenOf(RESTORES, { some: 2, subject: 'frozen' }))(
+    '%s, in a restore (%s), at "%s": it is switched once',
+    async (victim, scheme, step) => {
+      await system.prepare();
+      const { client } = system;
+      const ask = (): Promise<unknown> => client.restore(system.destination(scheme, 'base.zip'), { wait: false });
+      const job = await frozenAt(victim, step, ask);
+      await expectNothingMore(job);
+      const { hash } = system.archived;
+      expect(await system.fingerprint()).toMatchObject({ hash, previousGeneration: system.live.liveGeneration });
+    },
+  );
 });

@@ -111,7 +111,7 @@ export class Intruder {
     const [found] = await query<{ sessions: number; generations: number }>(
       this.it.databaseUrl,
       `SELECT (SELECT count(*)::int FROM pg_stat_activity WHERE datname = current_database()
-                AND application_name = 'tidemark-session' AND state = 'idle in transaction') AS sessions,
+                AND application_name LIKE 'tidemark-attempt %' AND state = 'idle in transaction') AS sessions,
               (SELECT count(*)::int FROM catalog.generation) AS generations`,
     );
     if (!found) throw new Error('there is no index');

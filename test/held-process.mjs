@@ -36,7 +36,7 @@ const steps = {
     const number = String(++asked);
     await new Promise((goOn) => {
       waiting.set(number, goOn);
-      socket.write(`${number} ${step}\n`);
+      socket.write(`${number} ${process.pid} ${step}\n`);
     });
   },
 };

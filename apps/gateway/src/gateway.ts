@@ -81,7 +81,7 @@ async function openParts(
   onStop('changes of jobs', () => feed.stop());
   const secrets = new SealedSecrets(settings.TIDEMARK_SECRET_KEY);
   const grants = new Grants(settings.TIDEMARK_GRANT_KEY, systemClock);
-  const index = new IndexClient(settings.TIDEMARK_INDEX_URL, grants);
+  const index = new IndexClient(settings.TIDEMARK_INDEX_URL, grants, 1000 * settings.TIDEMARK_LEASE_SECONDS);
   const proxy = new IndexProxy(settings.TIDEMARK_INDEX_URL, grants);
   onStop('connections to the index-service', () => {
     index.close();

@@ -11,4 +11,5 @@ export * from './retry.js';
 export * from './settings.js';
 export * from './slots.js';
 export * from './system-errors.js';
+export * from './watch-life.js';
 export * from './write-at.js';

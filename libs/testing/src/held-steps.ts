@@ -6,15 +6,15 @@ import type { Step } from '@tidemark/contracts';
 
 /** A step at which a process stands still until it is let go, or dies. */
 export interface HeldStep {
-  /** Resolves when a process has come there. */
-  readonly reached: Promise<undefined>;
+  /** Resolves when a process has come there, with its pid. */
+  readonly reached: Promise<number>;
   /** It goes on, and so does whoever comes there later. */
   release(): void;
 }
 
 interface Hold {
   readonly step: Step;
-  readonly reached: PromiseWithResolvers<undefined>;
+  readonly reached: PromiseWithResolvers<number>;
   readonly waiting: (() => void)[];
   /** Of those that come there, so many more go on. */
   passing: number;
@@ -22,11 +22,11 @@ interface Hold {
 
 /**
  * Hears of every step of every process that is wired to it, and can hold one of them: what test/held-process.mjs asks.
- * A line names the step, the answer is that it may go on.
+ * A line names its number, the process and the step; the answer is the number: it may go on.
  */
 export class HeldSteps {
-  /** How often each step has been made. */
-  readonly counts = new Map<Step, number>();
+  /** The pids of those that have come to each step, in the order in which they came. */
+  readonly #came = new Map<Step, number[]>();
   readonly #sockets = new Set<Socket>();
   #held: Hold | undefined;
 
@@ -51,6 +51,11 @@ export class HeldSteps {
     return { reached: held.reached.promise, release: () => this.#release(held) };
   }
 
+  /** The pids of the processes that have made a step so far, the latest last. */
+  madeBy(step: Step): readonly number[] {
+    return this.#came.get(step) ?? [];
+  }
+
   async close(): Promise<void> {
     for (const socket of this.#sockets) socket.destroy();
     this.server.close();
@@ -63,20 +68,22 @@ export class HeldSteps {
     const lines = createInterface({ input: socket });
     lines.on('error', () => socket.destroy()); // of the socket: its process was killed
     lines.on('line', (line) => {
-      const space = line.indexOf(' ');
-      this.#come(line.slice(space + 1) as Step, () => socket.write(`${line.slice(0, space)}\n`));
+      const [number, pid, ...step] = line.split(' ');
+      this.#come(step.join(' ') as Step, { pid: Number(pid), goOn: () => socket.write(`${number}\n`) });
     });
   }
 
-  #come(step: Step, goOn: () => void): void {
-    this.counts.set(step, (this.counts.get(step) ?? 0) + 1);
+  #come(step: Step, { pid, goOn }: { pid: number; goOn: () => void }): void {
+    const came = this.#came.get(step) ?? [];
+    came.push(pid);
+    this.#came.set(step, came);
     const held = this.#held;
     if (held?.step !== step || held.passing-- > 0) {
       goOn();
       return;
     }
     held.waiting.push(goOn);
-    held.reached.resolve(undefined);
+    held.reached.resolve(pid);
   }
 
   #release(held: Hold): void {

@@ -23,5 +23,6 @@ export * from './hand.js';
 export * from './held-steps.js';
 export * from './test-process.js';
 export * from './test-topology.js';
+export * from './watched-folder.js';
 export type { ServiceCounts, ServicesIdentity } from './services.js';
 export * from './seeded-numbers.js';

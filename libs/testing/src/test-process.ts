@@ -25,6 +25,7 @@ const READY = /^Tidemark (?:\S+ )?is ready at (\S+)/m;
 /** One of the apps as it is built, in a process of its own that can be ended and started again. */
 export class TestProcess {
   readonly app: AppName;
+  readonly #pids = new Set<number>();
   #child: ChildProcess | undefined;
   #exited: Promise<number | null> = Promise.resolve(null);
   #url = '';
@@ -42,6 +43,11 @@ export class TestProcess {
 
   get pid(): number {
     return this.#child?.pid ?? 0;
+  }
+
+  /** Whether a pid is, or was, that of one of its starts. */
+  isOrWas(pid: number): boolean {
+    return this.#pids.has(pid);
   }
 
   /** Everything that it wrote to its standard error, over all its starts. */
@@ -65,6 +71,7 @@ export class TestProcess {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#child = child;
+    this.#pids.add(this.pid);
     child.stderr.on('data', (chunk: Buffer) => (this.#log += chunk.toString()));
     const exited = once(child, 'close').then(([code]) => code as number | null);
     this.#exited = exited;

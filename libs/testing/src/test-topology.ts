@@ -88,6 +88,11 @@ export class Bystander {
     return queue;
   }
 
+  /** Hands on each body that comes into a queue of {@link listen}. */
+  async hear(queue: string, onBody: (body: string) => void): Promise<void> {
+    await this.channel.consume(queue, (message) => message && onBody(message.content.toString()), { noAck: true });
+  }
+
   /** The bodies of all that lies in a queue of {@link listen} now, and is gone then. */
   async drain(queue: string): Promise<string[]> {
     const bodies: string[] = [];

@@ -16,12 +16,14 @@ import {
   type UndoRequest,
 } from '@tidemark/contracts';
 
+import { watchLife } from '@tidemark/platform';
+
 import type { Grants } from './grants.js';
 import { IndexUnavailableError } from './index-errors.js';
 
 /**
  * The gateway's own questions to the index-service. Each throws the error that the index-service answered with, or
- * INDEX_UNAVAILABLE where there was no answer before the signal.
+ * INDEX_UNAVAILABLE where there was no answer before the signal, or no sign of life for a while.
  */
 export class IndexClient {
   readonly #agent = new Agent({ keepAlive: true });
@@ -30,6 +32,7 @@ export class IndexClient {
   constructor(
     url: string,
     private readonly grants: Grants,
+    private readonly silenceMillis: number,
   ) {
     this.#axios = axios.create({
       baseURL: url,
@@ -57,12 +60,17 @@ export class IndexClient {
     return undoAnswerSchema.parse(await this.#call({ method: 'POST', url: '/undo', data: request, signal }));
   }
 
-  async #call(config: AxiosRequestConfig): Promise<unknown> {
+  async #call(config: AxiosRequestConfig & { readonly signal: AbortSignal }): Promise<unknown> {
+    const watch = watchLife((signal) => this.#axios.get('/core/health/live', { signal }), {
+      everyMillis: this.silenceMillis,
+    });
+    const signal = AbortSignal.any([config.signal, watch.signal]);
     const { status, data } = await this.#axios
-      .request<unknown>({ ...config, headers: { [GRANT_HEADER]: this.grants.own() } })
+      .request<unknown>({ ...config, signal, headers: { [GRANT_HEADER]: this.grants.own() } })
       .catch((error: unknown) => {
         throw new IndexUnavailableError(error);
-      });
+      })
+      .finally(() => watch.end());
     if (status === 200) return data;
     const body = errorBodySchema.safeParse(data);
     throw body.success ? new RemoteError(body.data) : new IndexUnavailableError({ status });

@@ -27,10 +27,13 @@ export class StagedGenerationsController {
   ) {}
 
   @Post()
-  async open(@Req() request: FastifyRequest): Promise<StagedGeneration> {
+  async open(
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<StagedGeneration> {
     const attempt = parsedBody(request, openStagedRequestSchema);
     holdToGrant(request, attempt);
-    const opened = await this.index.staged.open(attempt);
+    const opened = await this.index.staged.open(attempt, callerGone(reply));
     await this.steps.made('generation staged');
     const { sessionId, generation, expectedLive, loadedParts } = opened;
     const session = `${this.settings.advertisedUrl()}/staged-generations/${sessionId}`;

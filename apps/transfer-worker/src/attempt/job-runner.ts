@@ -52,15 +52,14 @@ export class JobRunner {
    * of the attempt's end where there is one. A worker that shuts down claims nothing: the sweep rings again.
    */
   async ring(jobId: string): Promise<{ ended: Promise<void> } | undefined> {
-    const claimedAtMillis = systemClock.monotonicMillis();
     const request = { claimId: uuid(), worker: this.parts.worker };
     const { signal } = this.#shutdown;
-    const claim = await this.parts.gateway.claim(jobId, request, signal).catch((error: unknown) => {
-      if (signal.aborted) return { outcome: 'NOTHING' } as const;
+    const claimed = await this.parts.gateway.claim(jobId, request, signal).catch((error: unknown) => {
+      if (signal.aborted) return undefined;
       throw error;
     });
-    if (claim.outcome === 'NOTHING') return undefined;
-    const ended = this.#attempt(claim, claimedAtMillis);
+    if (!claimed || claimed.answer.outcome === 'NOTHING') return undefined;
+    const ended = this.#attempt(claimed.answer, claimed.sentAtMillis);
     this.#running.add(ended);
     void ended.finally(() => this.#running.delete(ended));
     return { ended };
@@ -135,7 +134,7 @@ export class JobRunner {
     const signal = AbortSignal.any([lease.signal, this.#shutdown.signal]);
     return {
       ...context,
-      index: this.#index,
+      index: this.#index.within(1000 * context.claim.leaseSeconds),
       parallelism: this.parts.parallelism,
       steps: this.parts.steps,
       readBack: context.destination.isRemote ? this.parts.http.readBack : 'ALL',

@@ -93,10 +93,19 @@ describe('a lease', () => {
   });
 
   test('of a process that was frozen is over at its first turn, before any beat is sent', async () => {
-    millis = 1000;
     const lease = startLease(0.2);
+    millis = 1000;
     await once(lease.signal, 'abort');
+    expect(lease.signal.reason).toBeInstanceOf(LeaseLost);
     expect(beats).toBe(0);
     await lease.stop();
+  });
+
+  test('of a claim that was answered too late has not begun', async () => {
+    millis = 1000;
+    const lease = startLease(0.2);
+    expect(lease.signal.reason).toBeInstanceOf(LeaseLost);
+    await lease.stop();
+    expect(beats).toBe(0);
   });
 });

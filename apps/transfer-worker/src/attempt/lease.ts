@@ -7,7 +7,7 @@ export interface LeaseOptions {
   readonly jobId: string;
   readonly fence: number;
   readonly leaseSeconds: number;
-  /** When the claim that began the lease was sent, on the monotonic clock. */
+  /** When the claim that began the lease was sent last, on the monotonic clock. */
   readonly claimedAtMillis: number;
 }
 
@@ -37,8 +37,9 @@ export class Lease {
     return this.#lost.signal;
   }
 
+  /** A claim that was answered too late has no lease to keep. */
   start(): void {
-    this.#beating = this.#beat();
+    if (!this.#hasRunOut()) this.#beating = this.#beat();
   }
 
   /** Aborts {@link signal} for a reason that another call brought. */
@@ -56,13 +57,14 @@ export class Lease {
     const period = Math.min(BEAT_MILLIS, (this.options.leaseSeconds * 1000) / 4);
     for (;;) {
       await sleep(period, signal).catch(() => undefined);
-      if (signal.aborted) return;
-      if (this.#remainingMillis() <= 0) {
-        this.#lost.abort(new LeaseLost('no heartbeat was answered for the time of a lease'));
-        return;
-      }
-      if (await this.#isOver()) return;
+      if (signal.aborted || this.#hasRunOut() || (await this.#isOver())) return;
     }
+  }
+
+  #hasRunOut(): boolean {
+    const hasRunOut = this.#remainingMillis() <= 0;
+    if (hasRunOut) this.#lost.abort(new LeaseLost('no heartbeat was answered for the time of a lease'));
+    return hasRunOut;
   }
 
   async #isOver(): Promise<boolean> {

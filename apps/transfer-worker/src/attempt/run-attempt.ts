@@ -18,6 +18,7 @@ export async function runAttempt(context: AttemptContext): Promise<Outcome | nul
 
 async function run(context: AttemptContext): Promise<Outcome | 'SWITCHING'> {
   const { operation, effect } = context.claim;
+  context.signal.throwIfAborted();
   if (effect?.kind === 'FILE') return await deliverAgain(context, effect);
   return operation === 'BACKUP' ? await runBackup(context) : await runRestore(context);
 }

@@ -10,7 +10,7 @@ import {
   type SettledReport,
   type WireClaimAnswer,
 } from '@tidemark/contracts';
-import { retry, type Logger } from '@tidemark/platform';
+import { retry, systemClock, type Logger } from '@tidemark/platform';
 
 import { InternalHttp } from './internal-http.js';
 
@@ -35,11 +35,21 @@ export class GatewayClient {
     private readonly url: string,
     private readonly options: { readonly token?: string | undefined; readonly log: Logger },
   ) {
-    this.#http = new InternalHttp('the gateway', options.token);
+    this.#http = new InternalHttp('the gateway', { token: options.token });
   }
 
-  async claim(jobId: string, claim: ClaimRequest, signal: AbortSignal): Promise<WireClaimAnswer> {
-    return wireClaimAnswerSchema.parse(await this.#post(jobId, 'claim', { data: claim, signal }));
+  /** The answer, and when what it answers was sent, on the monotonic clock: the lease counts from the last sending. */
+  async claim(
+    jobId: string,
+    claim: ClaimRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly answer: WireClaimAnswer; readonly sentAtMillis: number }> {
+    let sentAtMillis = 0;
+    const send = (): Promise<unknown> => {
+      sentAtMillis = systemClock.monotonicMillis();
+      return this.#tell({ method: 'POST', url: this.#urlOf(jobId, 'claim'), data: claim, signal });
+    };
+    return { answer: wireClaimAnswerSchema.parse(await retry(PATIENT, send, signal)), sentAtMillis };
   }
 
   /** Tried once: the next heartbeat comes anyway. */
@@ -49,7 +59,9 @@ export class GatewayClient {
   }
 
   async finishing(jobId: string, request: FinishingRequest, signal: AbortSignal): Promise<HeartbeatAnswer['verdict']> {
-    return heartbeatAnswerSchema.parse(await this.#post(jobId, 'finishing', { data: request, signal })).verdict;
+    const url = this.#urlOf(jobId, 'finishing');
+    const send = (): Promise<unknown> => this.#tell({ method: 'POST', url, data: request, signal });
+    return heartbeatAnswerSchema.parse(await retry(PATIENT, send, signal)).verdict;
   }
 
   /** Where no broker takes the report. Tried once: the caller tries both ways again. */
@@ -61,11 +73,6 @@ export class GatewayClient {
   async ended(jobIds: readonly string[], signal: AbortSignal): Promise<readonly string[]> {
     const url = `${this.url}/internal/ended-jobs`;
     return endedJobsSchema.parse(await this.#http.json({ method: 'POST', url, data: { jobIds }, signal })).ended;
-  }
-
-  async #post(jobId: string, verb: string, { data, signal }: { data: object; signal: AbortSignal }): Promise<unknown> {
-    const url = this.#urlOf(jobId, verb);
-    return await retry(PATIENT, () => this.#tell({ method: 'POST', url, data, signal }), signal);
   }
 
   async #tell(call: Parameters<InternalHttp['json']>[0]): Promise<unknown> {

@@ -5,7 +5,7 @@ import axios, { isAxiosError, type AxiosInstance, type AxiosRequestConfig, type 
 import { json } from 'node:stream/consumers';
 
 import { errorBodySchema, RemoteError, TidemarkError } from '@tidemark/contracts';
-import { retry } from '@tidemark/platform';
+import { anySignal, retry, watchLife } from '@tidemark/platform';
 
 /** Another process of ours did not answer: it is down, restarting, or the network is cut. */
 export class ServiceUnreachableError extends TidemarkError {
@@ -18,6 +18,14 @@ export class ServiceUnreachableError extends TidemarkError {
   }
 }
 
+/** Another process of ours has taken a call, and gives no sign of life any more: it stands still, or the network is cut. */
+export class ServiceSilentError extends TidemarkError {
+  readonly code = 'INDEX_UNAVAILABLE';
+  constructor(service: string, cause: unknown) {
+    super(`${service} is silent`, { cause });
+  }
+}
+
 /** Some seconds; nothing has been asked of a service that does not listen yet, so asking again is harmless. */
 const WHILE_IT_STARTS = {
   attempts: 10,
@@ -27,41 +35,74 @@ const WHILE_IT_STARTS = {
     error instanceof ServiceUnreachableError && (error.cause as { code?: unknown }).code === 'ECONNREFUSED',
 };
 
-/** Calls to one service of ours: answers as streams, errors as the coded errors that the service threw. */
+/** Says that the process runs; any answer does. */
+const LIFE = '/core/health/live';
+
+/** As long as a lease is where nothing is said. */
+const SILENCE_MILLIS = 30_000;
+/** For an opening: behind one name there may be several processes, and a sign of life be another one's. */
+const OPENING_MILLIS = 60_000;
+
+interface InternalHttpOptions {
+  /** Goes with every call. */
+  readonly token?: string | undefined;
+  readonly silenceMillis?: number;
+  /** The connections of another one. */
+  readonly axios?: AxiosInstance;
+}
+
+type Call = AxiosRequestConfig & { readonly url: string; readonly signal?: AbortSignal };
+
+/**
+ * Calls to one service of ours: answers as streams, errors as the coded errors that the service threw. A call ends with
+ * {@link ServiceSilentError} where the service gives no sign of life for `silenceMillis`, asked for it after as long;
+ * until the last byte of its answer.
+ */
 export class InternalHttp {
   readonly #axios: AxiosInstance;
+  readonly #silenceMillis: number;
 
-  /** `token` goes with every call. */
   constructor(
     private readonly service: string,
-    token?: string,
+    { token, silenceMillis = SILENCE_MILLIS, axios: shared = createAxios(token) }: InternalHttpOptions = {},
   ) {
-    this.#axios = axios.create({
-      ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
-      httpAgent: new Agent({ keepAlive: true, maxSockets: 64 }),
-      proxy: false,
-      maxRedirects: 0,
-      decompress: false,
-      maxBodyLength: Infinity,
-      // Any limit, infinite ones too, would put a stream of axios's own in place of the answer and its trailers.
-      maxContentLength: -1,
-      responseType: 'stream',
-      validateStatus: () => true,
-    });
+    this.#axios = shared;
+    this.#silenceMillis = silenceMillis;
   }
 
-  /** The answer with its body unread; one that is not 2xx is thrown. */
-  async request(config: AxiosRequestConfig): Promise<AxiosResponse<Readable>> {
-    const answer = await this.#axios.request<Readable>(config).catch((error: unknown) => {
-      throw this.#failure(error, config.signal);
+  /** Another patience, on the same connections. */
+  within(silenceMillis: number): InternalHttp {
+    return new InternalHttp(this.service, { silenceMillis, axios: this.#axios });
+  }
+
+  /** The answer with its body unread; one that is not 2xx is thrown. After `limitMillis` it is silence, too. */
+  async request(call: Call, limitMillis?: number): Promise<AxiosResponse<Readable>> {
+    const { signal: silent, ...watch } = watchLife((signal) => this.#askForLife(call.url, signal), {
+      everyMillis: this.#silenceMillis,
+      ...(limitMillis === undefined ? {} : { limitMillis }),
     });
-    if (answer.status >= 200 && answer.status < 300) return answer;
-    throw await this.#refusal(answer);
+    const unanswered = new AbortController();
+    let body: Readable | undefined;
+    silent.addEventListener('abort', () => {
+      if (body) body.destroy(new ServiceSilentError(this.service, silent.reason));
+      else unanswered.abort(silent.reason);
+    });
+    try {
+      const signal = anySignal(call.signal, unanswered.signal);
+      const answer = await this.#axios.request<Readable>({ ...call, signal });
+      body = answer.data.once('close', () => watch.end());
+      if (answer.status >= 200 && answer.status < 300) return answer;
+      throw await this.#refusal(answer);
+    } catch (error) {
+      watch.end();
+      if (unanswered.signal.aborted) throw new ServiceSilentError(this.service, silent.reason);
+      throw this.#failure(error, call.signal);
+    }
   }
 
   /** The body of an answer as JSON; undefined where it has none. */
-  async json(config: AxiosRequestConfig): Promise<unknown> {
-    const { data, status } = await this.request(config);
+  async json(config: Call, limitMillis?: number): Promise<unknown> {
+    const { data, status } = await this.request(config, limitMillis);
     if (status === 204) {
       data.resume();
       return undefined;
@@ -72,12 +113,17 @@ export class InternalHttp {
   }
 
   /** As {@link json}, for the first call of an attempt: services may start in any order, and one that does is waited for. */
-  async firstJson(config: AxiosRequestConfig & { readonly signal: AbortSignal }): Promise<unknown> {
-    return await retry(WHILE_IT_STARTS, () => this.json(config), config.signal);
+  async firstJson(config: Call & { readonly signal: AbortSignal }): Promise<unknown> {
+    return await retry(WHILE_IT_STARTS, () => this.json(config, OPENING_MILLIS), config.signal);
   }
 
-  #failure(error: unknown, signal: AxiosRequestConfig['signal']): unknown {
-    if (signal?.aborted && signal instanceof AbortSignal) return signal.reason;
+  async #askForLife(url: string, signal: AbortSignal): Promise<void> {
+    const { data } = await this.#axios.request<Readable>({ url: new URL(LIFE, url).href, signal });
+    data.resume();
+  }
+
+  #failure(error: unknown, signal: AbortSignal | undefined): unknown {
+    if (signal?.aborted) return signal.reason;
     const cause = isAxiosError(error) ? (error.cause ?? error) : error;
     return cause instanceof TidemarkError ? cause : new ServiceUnreachableError(this.service, cause);
   }
@@ -86,4 +132,19 @@ export class InternalHttp {
     const body = errorBodySchema.safeParse(await json(data).catch(() => undefined));
     return body.success ? new RemoteError(body.data) : new ServiceUnreachableError(this.service, { status });
   }
+}
+
+function createAxios(token: string | undefined): AxiosInstance {
+  return axios.create({
+    ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
+    httpAgent: new Agent({ keepAlive: true, maxSockets: 64 }),
+    proxy: false,
+    maxRedirects: 0,
+    decompress: false,
+    maxBodyLength: Infinity,
+    // Any limit, infinite ones too, would put a stream of axios's own in place of the answer and its trailers.
+    maxContentLength: -1,
+    responseType: 'stream',
+    validateStatus: () => true,
+  });
 }

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 
 import type { Range } from '@tidemark/contracts';
+import { endEarlierSessions, workingFor, type Attempt } from '../catalog/attempts.js';
 import { readPointer } from '../catalog/catalog.js';
 import { isGenerationGone, coded } from '../postgres/transaction.js';
 import { tablesOf, type Tables } from '../layout/layout.js';
@@ -26,23 +27,30 @@ class GenerationMoved extends Error {
   override readonly name = 'GenerationMoved';
 }
 
-const ATTEMPTS = 10;
+const TURNS = 10;
 
+interface SnapshotOf {
+  readonly indexId: number;
+  readonly attempt: Attempt;
+}
+
+/** What earlier attempts of the job hold open is ended. Throws where the caller has gone away, of whom `signal` tells. */
 export async function openSnapshot(
-  { pool, indexId }: { pool: pg.Pool; indexId: number },
+  { pool, ...of }: SnapshotOf & { pool: pg.Pool },
   signal?: AbortSignal,
 ): Promise<HeldSnapshot> {
   const holder = await pool.connect().catch((error: unknown) => {
     throw coded(error);
   });
   try {
-    for (let attempt = 1; ; attempt++) {
+    await endEarlierSessions(holder, of.attempt);
+    for (let turn = 1; ; turn++) {
       try {
-        return await hold(holder, indexId, signal);
+        return await hold(holder, of, signal);
       } catch (error) {
         await holder.query('ROLLBACK');
         const moved = error instanceof GenerationMoved || isGenerationGone(error);
-        if (!moved || attempt === ATTEMPTS) throw error;
+        if (!moved || turn === TURNS) throw error;
       }
     }
   } catch (error) {
@@ -51,16 +59,21 @@ export async function openSnapshot(
   }
 }
 
-async function hold(holder: pg.PoolClient, indexId: number, signal?: AbortSignal): Promise<HeldSnapshot> {
+async function hold(
+  holder: pg.PoolClient,
+  { indexId, attempt }: SnapshotOf,
+  signal?: AbortSignal,
+): Promise<HeldSnapshot> {
   const before = await readPointer(holder, indexId);
   const closedTimeMicros = await closeTime(holder, indexId, signal);
-  await holder.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  await holder.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${workingFor(attempt)}`);
   const { live } = await readPointer(holder, indexId);
   if (live !== before.live) throw new GenerationMoved();
   const tables = tablesOf(live);
   // An exported snapshot alone does not stop a DROP.
   await holder.query(`LOCK TABLE ${tables.versions}, ${tables.documents} IN ACCESS SHARE MODE`);
   const facts = await readFacts(holder, indexId, tables);
+  signal?.throwIfAborted();
   return { holder, generation: live, tables, closedTimeMicros, ...facts };
 }
 

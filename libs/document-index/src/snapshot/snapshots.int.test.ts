@@ -227,7 +227,7 @@ describe('reading a snapshot', () => {
     const lost = await it.index.snapshots.open({ jobId: randomUUID(), fence: 1 }, 8192);
     await it.pool.query(
       `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
-        WHERE datname = current_database() AND application_name = 'tidemark-session' AND state = 'idle in transaction'`,
+        WHERE datname = current_database() AND application_name LIKE 'tidemark-attempt %' AND state = 'idle in transaction'`,
     );
     const reading = copyRange(it.index, lost.sessionId, lost.ranges[0]!);
     await expect(reading).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE' });

@@ -42,14 +42,17 @@ export class Snapshots {
     private readonly options: { indexId: number; log: Logger; idleMillis?: number },
   ) {}
 
-  /** Opens a snapshot for an attempt; one that an earlier attempt of the same job left open is closed. */
+  /** Opens a snapshot for an attempt; those that earlier attempts of the same job left open end, also other processes'. */
   async open(
     attempt: { jobId: string; fence: number },
     partBytes: number,
     signal?: AbortSignal,
   ): Promise<SnapshotFacts> {
     await this.#closeEarlier(attempt);
-    const held = await openSnapshot({ pool: this.connections.sessions, indexId: this.options.indexId }, signal);
+    const held = await openSnapshot(
+      { pool: this.connections.sessions, indexId: this.options.indexId, attempt },
+      signal,
+    );
     const sessionId = randomBytes(16).toString('hex');
     const reader = new SnapshotReader(this.connections.parts, held);
     const onLost = (): void => void this.close(sessionId);

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 
+import { workingFor } from '../catalog/attempts.js';
 import { StagedRowsError } from '../errors.js';
 import {
   createDocumentsIndexes,
@@ -11,7 +12,7 @@ import {
 import { sqlState, withClient } from '../postgres/transaction.js';
 import { checkLinks, deriveDocuments } from './check-staged.js';
 import { refuseFuture } from './future.js';
-import { lockStaged, type StagedClaim } from './staged-row.js';
+import { lockStaged, type StagedClaim, type StagedRow } from './staged-row.js';
 
 /** Counts of a generation that is ready to be switched to. */
 export interface BuiltGeneration {
@@ -31,7 +32,8 @@ const UNIQUE_VIOLATION = '23505';
 
 /**
  * Makes a loaded generation whole: indexes, the latest version of each document, statistics, and the checks that only
- * the whole can fail. Building again what was built, or half built, is fine.
+ * the whole can fail. Building again what was built, or half built, is fine. Each step is a transaction under the lock
+ * of the generation's row: a process that stood still meanwhile does not build in what another attempt has taken over.
  */
 export async function buildGeneration(
   pool: pg.Pool,
@@ -40,22 +42,39 @@ export async function buildGeneration(
 ): Promise<BuiltGeneration> {
   const tables = tablesOf(request.generation);
   return await withClient(pool, async (client) => {
-    const { indexId } = await lockStaged(client, request, 'SHARE');
     await client.query(settings(options.parallelism));
     try {
       for (const [step, run] of STEPS) {
         options.onStep(step);
-        await run(client, tables);
+        await whileStaged(client, { request, strength: 'SHARE' }, () => run(client, tables));
       }
       const built = await readCounts(client, tables);
       checkCounts(built, request);
-      await refuseFuture(client, indexId, built.latestUpdateTimeMicros ?? 0);
-      await markBuilt(client, request, built);
+      await whileStaged(client, { request, strength: 'UPDATE' }, async ({ indexId }) => {
+        await refuseFuture(client, indexId, built.latestUpdateTimeMicros ?? 0);
+        await markBuilt(client, request, built);
+      });
       return built;
     } finally {
       await client.query('RESET ALL').catch(() => undefined);
     }
   });
+}
+
+/** Runs `work` in a transaction in which the generation is this attempt's to build; throws where it is not. */
+async function whileStaged(
+  client: pg.ClientBase,
+  { request, strength }: { request: BuildRequest; strength: 'SHARE' | 'UPDATE' },
+  work: (row: StagedRow) => Promise<unknown>,
+): Promise<void> {
+  await client.query(`BEGIN; ${workingFor(request)}`);
+  try {
+    await work(await lockStaged(client, request, strength));
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined);
+    throw error;
+  }
 }
 
 type Step = (client: pg.ClientBase, tables: Tables) => Promise<unknown>;
@@ -120,17 +139,9 @@ function checkCounts(built: BuiltGeneration, { expectedVersions, expectedDocumen
 }
 
 async function markBuilt(client: pg.ClientBase, request: BuildRequest, built: BuiltGeneration): Promise<void> {
-  await client.query('BEGIN');
-  try {
-    await lockStaged(client, request, 'UPDATE');
-    await client.query(
-      `UPDATE catalog.generation SET phase = 'BUILT', documents = $2, versions = $3, latest_update_time_micros = $4
-        WHERE id = $1`,
-      [request.generation, built.documents, built.versions, built.latestUpdateTimeMicros],
-    );
-    await client.query('COMMIT');
-  } catch (error) {
-    await client.query('ROLLBACK');
-    throw error;
-  }
+  await client.query(
+    `UPDATE catalog.generation SET phase = 'BUILT', documents = $2, versions = $3, latest_update_time_micros = $4
+      WHERE id = $1`,
+    [request.generation, built.documents, built.versions, built.latestUpdateTimeMicros],
+  );
 }

@@ -6,6 +6,7 @@ import { from as copyFrom } from 'pg-copy-streams';
 
 import type { LoadedPart } from '@tidemark/contracts';
 
+import { workingFor } from '../catalog/attempts.js';
 import { StagedRowsError } from '../errors.js';
 import { COLUMN_NAMES, tablesOf } from '../layout/layout.js';
 import { sqlState, withTransaction } from '../postgres/transaction.js';
@@ -23,7 +24,8 @@ export async function loadPart(
   target: StagedClaim & { readonly part: number },
   rows: Readable,
 ): Promise<LoadedPart> {
-  return await withTransaction(pool, async (client) => {
+  const begin = `BEGIN; ${workingFor(target)}`;
+  const load = async (client: pg.PoolClient): Promise<LoadedPart> => {
     const { boundaryMicros } = await lockStaged(client, target, 'SHARE');
     const before = await loadedBefore(client, target);
     if (before !== undefined) {
@@ -44,7 +46,8 @@ export async function loadPart(
       copy.rowCount,
     ]);
     return { rowsLoaded: copy.rowCount, repeated: false };
-  });
+  };
+  return await withTransaction(pool, load, begin);
 }
 
 async function loadedBefore(

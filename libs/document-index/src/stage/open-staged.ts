@@ -2,7 +2,9 @@ import type pg from 'pg';
 
 import type { OpenStagedRequest } from '@tidemark/contracts';
 
+import { endEarlierSessions } from '../catalog/attempts.js';
 import { readPointer } from '../catalog/catalog.js';
+import { SessionGoneError } from '../errors.js';
 import { createVersionsTable, LAYOUT, tablesOf } from '../layout/layout.js';
 import { withTransaction } from '../postgres/transaction.js';
 import { refuseFuture } from './future.js';
@@ -16,25 +18,51 @@ export interface OpenedStaged {
 /**
  * Makes the staged generation of a restore, or goes on with the one that an earlier attempt of the same job began from
  * the same archive with the same boundary. Others that were staged for the index are orphans, one restore runs at a
- * time: they are given up to the sweep.
+ * time: they are given up to the sweep. Throws where a later attempt of the job has been here, and where the caller has
+ * gone away, of whom `signal` tells: what a process finds to do when it has stood still may be long out of date.
  */
 export async function openStaged(
   { pool, indexId }: { pool: pg.Pool; indexId: number },
   request: OpenStagedRequest,
+  signal?: AbortSignal,
 ): Promise<OpenedStaged> {
   return await withTransaction(pool, async (client) => {
     const { archive, boundaryMicros } = request;
     const latest = Math.min(archive.latestUpdateTimeMicros ?? 0, boundaryMicros ?? Infinity);
     await refuseFuture(client, indexId, latest);
+    await endEarlierSessions(client, request);
     const continued = await continueEarlier(client, request);
     if (continued) return continued;
-    await client.query(
-      `UPDATE catalog.generation SET phase = 'DROPPING', job_id = NULL
-        WHERE index_id = $1 AND phase IN ('STAGED', 'BUILT')`,
-      [indexId],
-    );
-    return await create(client, indexId, request);
+    await refuseLate(client, request);
+    signal?.throwIfAborted();
+    await giveUpOthers(client, indexId, request);
+    const created = await create(client, indexId, request);
+    signal?.throwIfAborted();
+    return created;
   });
+}
+
+async function refuseLate(client: pg.ClientBase, { jobId, fence }: OpenStagedRequest): Promise<void> {
+  const { rows } = await client.query(
+    `SELECT FROM catalog.generation WHERE job_id = $1 AND fence > $2
+      UNION ALL SELECT FROM catalog.switch WHERE job_id = $1`,
+    [jobId, fence],
+  );
+  if (rows.length > 0) throw new SessionGoneError('the lease');
+}
+
+/** What a process that stands still has locked is left to the sweep. */
+async function giveUpOthers(
+  client: pg.ClientBase,
+  indexId: number,
+  { jobId, fence }: OpenStagedRequest,
+): Promise<void> {
+  await client.query(
+    `UPDATE catalog.generation SET phase = 'DROPPING', job_id = NULL WHERE id IN (
+      SELECT id FROM catalog.generation WHERE index_id = $1 AND phase IN ('STAGED', 'BUILT')
+        AND (job_id IS DISTINCT FROM $2 OR fence <= $3) FOR UPDATE SKIP LOCKED)`,
+    [indexId, jobId, fence],
+  );
 }
 
 /** Raising the fence waits for parts that an earlier attempt is loading, and keeps it from loading more. */

@@ -12,6 +12,7 @@ import {
 } from '@tidemark/contracts';
 import type { Logger } from '@tidemark/platform';
 
+import { endEarlierSessions, workingForLong } from '../catalog/attempts.js';
 import { generationKey, LOCKS } from '../catalog/locks.js';
 import { SessionGoneError } from '../errors.js';
 import type { Connections } from '../postgres/connections.js';
@@ -49,10 +50,11 @@ export class StagedGenerations {
   ) {}
 
   /** As {@link openStaged}; sessions of earlier attempts of the job end. */
-  async open(request: OpenStagedRequest): Promise<OpenedStagedSession> {
+  async open(request: OpenStagedRequest, signal?: AbortSignal): Promise<OpenedStagedSession> {
     await this.#closeEarlier(request);
-    const opened = await openStaged({ pool: this.connections.sessions, indexId: this.options.indexId }, request);
-    const owner = await this.#own(opened.generation);
+    const index = { pool: this.connections.sessions, indexId: this.options.indexId };
+    const opened = await openStaged(index, request, signal);
+    const owner = await this.#own(opened.generation, request);
     const sessionId = randomBytes(16).toString('hex');
     const onLost = (): void => void this.close(sessionId);
     owner.on('error', onLost);
@@ -72,7 +74,8 @@ export class StagedGenerations {
   /** As {@link loadPart}. */
   async load(sessionId: string, part: number, rows: Readable): Promise<LoadedPart> {
     const { generation, request } = this.#use(sessionId);
-    return await loadPart(this.connections.parts, { generation, fence: request.fence, part }, rows);
+    const { jobId, fence } = request;
+    return await loadPart(this.connections.parts, { generation, jobId, fence, part }, rows);
   }
 
   /** Starts building, once; {@link buildStatus} tells how it goes. */
@@ -94,18 +97,20 @@ export class StagedGenerations {
     return this.buildStatus(sessionId);
   }
 
-  /** Gives the staged generation up: the sweep drops it. */
+  /** Gives the staged generation up, whatever is being done to it: the sweep drops it. */
   async discard(sessionId: string): Promise<void> {
     const session = this.#sessions.get(sessionId);
     if (!session) return;
-    await withClient(this.connections.sessions, (client) =>
-      client.query(
+    await this.close(sessionId);
+    const { jobId, fence } = session.request;
+    await withClient(this.connections.sessions, async (client) => {
+      await endEarlierSessions(client, { jobId, fence: fence + 1 });
+      await client.query(
         `UPDATE catalog.generation SET phase = 'DROPPING', job_id = NULL
           WHERE id = $1 AND fence = $2 AND phase IN ('STAGED', 'BUILT')`,
-        [session.generation, session.request.fence],
-      ),
-    );
-    await this.close(sessionId);
+        [session.generation, fence],
+      );
+    });
   }
 
   /** Ends the session; the generation stays for the next attempt or the sweep. */
@@ -129,6 +134,7 @@ export class StagedGenerations {
         this.connections.sessions,
         {
           generation,
+          jobId: request.jobId,
           fence: request.fence,
           expectedVersions: whole ? request.archive.versions : null,
           expectedDocuments: whole ? request.archive.documents : null,
@@ -148,11 +154,12 @@ export class StagedGenerations {
     }
   }
 
-  async #own(generation: number): Promise<pg.PoolClient> {
+  async #own(generation: number, request: OpenStagedRequest): Promise<pg.PoolClient> {
     const owner = await this.connections.sessions.connect().catch((error: unknown) => {
       throw coded(error);
     });
     try {
+      await owner.query(workingForLong(request));
       await owner.query(`SELECT pg_advisory_lock_shared(${LOCKS.stagedOwner}, ${generationKey(generation)})`);
       return owner;
     } catch (error) {
@@ -180,7 +187,7 @@ async function disown(session: Session): Promise<void> {
   if (!owner) return;
   session.owner = undefined;
   owner.off('error', session.onLost);
-  const unlocked = await owner.query(`SELECT pg_advisory_unlock_all()`).then(
+  const unlocked = await owner.query(`SELECT pg_advisory_unlock_all(); RESET application_name`).then(
     () => true,
     () => false,
   );

@@ -1,11 +1,11 @@
 import type pg from 'pg';
 
+import type { Attempt } from '../catalog/attempts.js';
 import { SessionGoneError } from '../errors.js';
 
 /** The right to a staged generation: the attempt with the highest fence has it. */
-export interface StagedClaim {
+export interface StagedClaim extends Attempt {
   readonly generation: number;
-  readonly fence: number;
 }
 
 export interface StagedRow {
