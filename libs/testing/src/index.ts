@@ -25,3 +25,4 @@ export * from './test-process.js';
 export * from './test-topology.js';
 export type { ServiceCounts, ServicesIdentity } from './services.js';
 export * from './seeded-numbers.js';
+export * from './fuzz.js';
