@@ -53,5 +53,11 @@ export default {
   maxWorkers: '50%',
   workerIdleMemoryLimit: '1GB',
   reporters: ['default', '<rootDir>/scripts/test-reporter.mjs'],
-  projects: [project('unit'), project('int', withServices), project('e2e', withServices), overServices],
+  projects: [
+    project('unit'),
+    project('fuzz'),
+    project('int', withServices),
+    project('e2e', withServices),
+    overServices,
+  ],
 };

@@ -1,7 +1,7 @@
 /** `npm run check`: every static check at once, each one's output only where it fails. */
 import { spawn } from 'node:child_process';
 
-const CHECKS = ['format', 'lint', 'types', 'arrows', 'unused'];
+const CHECKS = ['format', 'lint', 'types', 'arrows', 'patterns', 'unused'];
 
 function run(check) {
   const started = performance.now();

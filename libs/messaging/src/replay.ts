@@ -18,11 +18,11 @@ export interface WayBack {
   readonly obstacle: string | undefined;
 }
 
-const OBSTACLES: Readonly<Partial<Record<string, string>>> = {
-  MASKED: 'its secrets were masked when it died',
-  CUT: 'only the beginning of its body was kept',
-  NOT_UTF8: 'its body was not UTF-8 and was not kept as it was',
-} satisfies Record<Exclude<Kept, 'WHOLE'>, string>;
+const OBSTACLES: ReadonlyMap<string, string> = new Map<Exclude<Kept, 'WHOLE'>, string>([
+  ['MASKED', 'its secrets were masked when it died'],
+  ['CUT', 'only the beginning of its body was kept'],
+  ['NOT_UTF8', 'its body was not UTF-8 and was not kept as it was'],
+]);
 
 /** By the topology and not by what the letter says of exchanges: nothing can be sent anywhere else by a header. */
 export function wayBack(message: StoredMessage): WayBack {
@@ -40,7 +40,7 @@ export function wayBack(message: StoredMessage): WayBack {
 function obstacleOf({ headers }: StoredMessage): string | undefined {
   const kept = headers[KEPT_HEADER];
   if (kept === 'WHOLE' || headers[QUEUE_HEADER] === undefined) return undefined;
-  return OBSTACLES[kept ?? ''] ?? 'it does not say whether its body is whole';
+  return OBSTACLES.get(kept ?? '') ?? 'it does not say whether its body is whole';
 }
 
 /** The message as it was sent first, to be published again. */

@@ -13,12 +13,16 @@ const BROKEN_FIELD = new RegExp(
   'gi',
 );
 
-/** JSON may have escaped the slashes of a URL, and other characters of it, but not a quote that ends it. */
-const SCHEME = String.raw`\b[a-z][a-z0-9+.-]*:\\?\/\\?\/`;
-const USERINFO = new RegExp(String.raw`(${SCHEME})[^\s"/?#\\]*@`, 'gi');
-const QUERY = new RegExp(String.raw`(${SCHEME}[^\s"?#]*\?)(?:\\[^"]|[^\s"#\\])+`, 'gi');
+/**
+ * Where a URL's authority begins. JSON may have escaped the slashes of a URL, and other characters of it, but not a
+ * quote that ends it. These three match wherever an authority begins, with a secret behind it or without: so each
+ * character is looked at once, however long the text is.
+ */
+const AUTHORITY = String.raw`[a-z0-9+.-]:\\?\/\\?\/`;
+const USERINFO = new RegExp(String.raw`(${AUTHORITY})([^\s"/?#\\@]*@)*`, 'gi');
+const QUERY = new RegExp(String.raw`(${AUTHORITY}[^\s"?#]*)(\?(?:\\[^"]|[^\s"#\\])+)?`, 'gi');
 /** A password may hold what would end it in a URL that is well formed. */
-const CONNECTION_USERINFO = /\b((?:postgres(?:ql)?|amqps?):\\?\/\\?\/)[^\s"]*@/gi;
+const CONNECTION_USERINFO = /((?:postgres(?:ql)?|amqps?):\\?\/\\?\/)([^\s"]*)/gi;
 const CREDENTIALS = /\b(Bearer +)[\w.~+/-]{8,}=*/g;
 
 /**
@@ -59,8 +63,14 @@ function masking(name: string, value: unknown): unknown {
 
 function maskText(text: string): string {
   return text
-    .replace(CONNECTION_USERINFO, `$1${MASK}@`)
-    .replace(USERINFO, `$1${MASK}@`)
-    .replace(QUERY, `$1${MASK}`)
+    .replace(CONNECTION_USERINFO, (_, scheme: string, rest: string) => scheme + maskedTo(rest.lastIndexOf('@'), rest))
+    .replace(USERINFO, (_, scheme: string, userinfo?: string) =>
+      userinfo === undefined ? scheme : `${scheme}${MASK}@`,
+    )
+    .replace(QUERY, (_, before: string, query?: string) => (query === undefined ? before : `${before}?${MASK}`))
     .replace(CREDENTIALS, `$1${MASK}`);
+}
+
+function maskedTo(at: number, text: string): string {
+  return at === -1 ? text : MASK + text.slice(at);
 }

@@ -3,6 +3,9 @@ import fc from 'fast-check';
 
 import { maskBody, maskSecrets } from './mask-secrets.js';
 
+/** Milliseconds. */
+const MINUTES_IF_SQUARED = 10_000;
+
 test.each([
   ['{"bearer":"s3cret","a":1}', '{"bearer":"***","a":1}'],
   ['{"be\\u0061rer":"s3cret"}', '{"bearer":"***"}'],
@@ -26,6 +29,8 @@ test.each([
   ['GET http://u@h/a?s3cret failed', 'GET http://***@h/a?*** failed'],
   ['cannot connect to postgres://me:s3cret@h/db', 'cannot connect to postgres://***@h/db'],
   ['cannot connect to amqps://me:s3/c?r#e@t@h:5671/v', 'cannot connect to amqps://***@h:5671/v'],
+  ['postgres://a@b:s3cret@h/x://u:s3cret@i/@', 'postgres://***@'],
+  ['1a.b://me:s3cret@h?s3cret', '1a.b://***@h?***'],
   ['sent Authorization: Bearer s3cret-s3cret+/==', 'sent Authorization: Bearer ***'],
   ['{"mail":"me@example.org","why?":"because"}', '{"mail":"me@example.org","why?":"because"}'],
   ['at file:///srv/node_modules/@nestjs/core.js:3:4', 'at file:///srv/node_modules/@nestjs/core.js:3:4'],
@@ -46,6 +51,17 @@ test.each([
 ])('a body that is no JSON: %s is shown as %s', (text, masked) => {
   expect(maskBody(text)).toEqual({ masked, isJson: false });
 });
+
+test.each(['a.', 'a://', 'amqp://', 'a:\\/\\/', 'http://a@', '"token":"', 'token:[', 'Bearer  ', '"\\'])(
+  'a MiB of %s takes no longer than its length',
+  (piece) => {
+    const text = piece.repeat(2 ** 20 / piece.length);
+    const begun = performance.now();
+    expect(maskBody(text).isJson).toBe(false);
+    expect(maskSecrets(`${text} http://me:s3cret@h/a?s3cret`)).not.toContain('s3cret');
+    expect(performance.now() - begun).toBeLessThan(MINUTES_IF_SQUARED);
+  },
+);
 
 test('a bearer is never shown, wherever it stands in what JSON value', () => {
   const secret = fc.string({ minLength: 8 }).filter((text) => /^\w+$/.test(text));

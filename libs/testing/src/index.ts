@@ -26,3 +26,4 @@ export * from './test-topology.js';
 export * from './watched-folder.js';
 export type { ServiceCounts, ServicesIdentity } from './services.js';
 export * from './seeded-numbers.js';
+export * from './fuzz.js';

@@ -22,5 +22,5 @@ export function matches(list: string, etag: string | undefined): boolean {
 
 /** For GET, where a weak tag of the same text will do as well. */
 export function matchesWeakly(list: string, etag: string): boolean {
-  return matches(list.replaceAll('W/"', '"'), etag);
+  return list.trim() === '*' || list.split(',').some((each) => each.trim().replace(/^W\//, '') === etag);
 }

@@ -7,7 +7,7 @@ export interface Slice {
 /** How a caller writes the last byte of a range: as RFC 9110 does, or one behind it, as the ancestor does. */
 export type Dialect = 'INCLUSIVE' | 'EXCLUSIVE';
 
-const ONE_RANGE = /^bytes[ \t]*=[ \t]*(\d*)[ \t]*-[ \t]*(\d*)[ \t]*$/i;
+const ONE_RANGE = /^bytes[ \t]*=[ \t]*(?:(\d+)[ \t]*)?-[ \t]*(?:(\d+)[ \t]*)?$/i;
 
 /** The ancestor names itself in its requests. */
 export function dialectOf(userAgent: string | undefined): Dialect {

@@ -19,6 +19,8 @@ describe('a Range header, of 1000 bytes', () => {
     [`bytes=10-${HUGE}`, [10, 1000]],
     ['Bytes = 1 - 2 ', [1, 3]],
     ['bytes=0001-0002', [1, 3]],
+    ['bytes\t=\t- 9 ', [991, 1000]],
+    ['bytes= 5 - ', [5, 1000]],
   ])('%s', (header, [start, end]) => {
     expect(parseRange(header, 1000)).toEqual({ start, end });
   });
@@ -51,6 +53,15 @@ describe('a Range header, of 1000 bytes', () => {
   ])('%s is not followed', (header) => {
     expect(parseRange(header, 1000)).toBe('WHOLE');
   });
+});
+
+test('16 KiB of blanks take no time', () => {
+  const blanks = ' '.repeat(8_000);
+  const begun = performance.now();
+  for (const header of [`bytes=${blanks}x`, `bytes=${blanks}-${blanks}x`, `bytes=1-${blanks}x`]) {
+    for (let n = 0; n < 1000; n++) expect(parseRange(header, 1000)).toBe('WHOLE');
+  }
+  expect(performance.now() - begun).toBeLessThan(10_000); // minutes, if each blank were looked at again from each
 });
 
 test('of no bytes nothing is there', () => {

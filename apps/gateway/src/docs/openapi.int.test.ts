@@ -17,10 +17,11 @@ const documentSchema = z.object({
 
 let fixture: GatewayFixture;
 let text: string;
+let headers: Record<string, unknown>;
 let document: z.infer<typeof documentSchema>;
 beforeAll(async () => {
   fixture = await GatewayFixture.open();
-  ({ text } = await fixture.ask({ path: '/core/docs' }));
+  ({ text, headers } = await fixture.ask({ path: '/core/docs' }));
   document = documentSchema.parse(JSON.parse(text));
 });
 afterAll(() => fixture.close());
@@ -30,6 +31,16 @@ const methodsOf = (path: string): string[] =>
   Object.keys(document.paths[path] ?? {}).filter((key) => METHODS.includes(key));
 
 describe('/core/docs', () => {
+  test('is no page to a browser, nor is a document', async () => {
+    const guards = {
+      'x-content-type-options': 'nosniff',
+      'content-security-policy': expect.stringContaining("default-src 'none'; frame-ancestors 'none'") as unknown,
+      'cache-control': 'no-store',
+    };
+    expect(headers).toMatchObject({ ...guards, 'content-type': 'application/json; charset=utf-8' });
+    expect((await fixture.ask({ path: '/no/such/document' })).headers).toMatchObject(guards);
+  });
+
   test('names every route that a controller has', () => {
     const routes = PUBLIC_CONTROLLERS.flatMap(routesOf);
     expect(routes.length).toBeGreaterThan(8);

@@ -11,7 +11,8 @@ export interface Preferences {
 /** Pieces between commas; a comma in quotes is none. */
 const PIECES = /(?:[^,"]|"(?:[^"\\]|\\.)*"?)+/g;
 /** A piece up to its parameters. */
-const PREFERENCE = /^\s*(?<name>[^\s=;"]+)\s*(?:=\s*(?:"(?<quoted>(?:[^"\\]|\\.)*)"|(?<word>[^\s;"]*)))?\s*(?:;|$)/;
+const PREFERENCE =
+  /^\s*(?<name>[^\s=;"]+)\s*(?:=\s*(?:(?:"(?<quoted>(?:[^"\\]|\\.)*)"|(?<word>[^\s;"]+))\s*)?)?(?:;|$)/;
 
 /**
  * Reads `Prefer`. As the RFC wants it, the first of several with one name counts, and what is not known or not

@@ -3,7 +3,7 @@ import { MASK } from '@tidemark/contracts';
 import type { HttpLocation } from './parsed-destination.js';
 import { checkPath, decode, invalid } from './raw-text.js';
 
-const PARTS = /^\/\/(?<authority>[^/?]*)(?<path>[^?]*)(?:\?(?<query>.*))?$/u;
+const PARTS = /^\/\/(?<authority>[^/?]*)(?<path>(?:\/[^?]*)?)(?:\?(?<query>.*))?$/u;
 
 /** `rest` is what follows the scheme's colon. */
 export function parseHttpUrl(scheme: 'http' | 'https', raw: string, rest: string): HttpLocation {

@@ -19,9 +19,15 @@ export function parseHttpPrefixes(entries: readonly string[]): readonly HttpPref
         `TIDEMARK_HTTP_ALLOW: entry ${index + 1} must be a URL prefix such as https://host/folder, without user, query and fragment`,
       );
     }
-    const path = url.pathname.replace(/(?<=.)\/+$/, '');
+    const path = withoutClosingSlashes(url.pathname);
     return { origin: url.origin, path, display: `${url.origin}${path}` };
   });
+}
+
+function withoutClosingSlashes(path: string): string {
+  let end = path.length;
+  while (end > 1 && path[end - 1] === '/') end--;
+  return path.slice(0, end);
 }
 
 export function startsWithPrefix(url: URL, prefix: HttpPrefix): boolean {

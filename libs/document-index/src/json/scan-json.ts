@@ -32,7 +32,7 @@ export function scanObject(text: string): Member[] {
 
 /** Removes the blanks between the tokens of a text that is known to be JSON. */
 export function compactJson(text: string): string {
-  return /[ \t\n\r]/.test(text) ? text.replace(/("[^"\\]*(?:\\.[^"\\]*)*")|[ \t\n\r]+/g, '$1') : text;
+  return /[ \t\n\r]/.test(text) ? text.replace(/("[^"\\]*(?:\\.[^"\\]*)*"?)|[ \t\n\r]+/g, '$1') : text;
 }
 
 const NUMBER = /-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?/y;

@@ -117,6 +117,13 @@ describe('scanObject', () => {
     expect(() => scanObject(`{${names.join(',')},"n123":1}`)).toThrow('comes twice');
   });
 
+  test('blanks of what is no JSON take no time either', () => {
+    const text = ` ${'"\\'.repeat(2 ** 19)}`;
+    const begun = performance.now();
+    expect(compactJson(text)).toBe(text.slice(1));
+    expect(performance.now() - begun).toBeLessThan(10_000); // minutes, if each quote began a search to the end
+  });
+
   test('depth is bounded and long tokens are not', () => {
     const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
     expect(scanObject(`{"a":${nested(MAX_JSON_DEPTH - 1)}}`)).toHaveLength(1);

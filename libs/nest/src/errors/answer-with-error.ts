@@ -12,7 +12,7 @@ import {
 import type { Logger } from '@tidemark/platform';
 
 import { RangeUnsatisfiableError, TooManyRequestsError, UnauthenticatedError } from '../http/http-errors.js';
-import { REQUEST_ID_HEADER } from '../http/request-basics.js';
+import { setBasicHeaders } from '../http/request-basics.js';
 import { rawPath } from '../http/request-path.js';
 import { toTidemarkError } from './framework-error.js';
 
@@ -50,9 +50,11 @@ export function answerWithError(reply: FastifyReply, thrown: unknown, log: Logge
     raw.destroy();
     return;
   }
-  raw.setHeader(REQUEST_ID_HEADER, request.id);
-  if (reply.sent) sendRaw(raw, body);
-  else void reply.code(body.statusCode).headers(headersOf(error)).send(body);
+  if (reply.sent) sendRaw(raw, request.id, body);
+  else {
+    setBasicHeaders(raw, request.id);
+    void reply.code(body.statusCode).headers(headersOf(error)).send(body);
+  }
 }
 
 function headersOf(error: TidemarkError): Record<string, string> {
@@ -73,10 +75,9 @@ function logFailure(log: Logger, { code }: ErrorBody, facts: object): void {
 }
 
 /** Of a reply that was taken over from Fastify before anything was sent. */
-function sendRaw(raw: ServerResponse, body: ErrorBody): void {
-  for (const name of raw.getHeaderNames()) {
-    if (name !== REQUEST_ID_HEADER) raw.removeHeader(name);
-  }
+function sendRaw(raw: ServerResponse, requestId: string, body: ErrorBody): void {
+  for (const name of raw.getHeaderNames()) raw.removeHeader(name);
+  setBasicHeaders(raw, requestId);
   raw.writeHead(body.statusCode, { 'content-type': ERROR_CONTENT_TYPE });
   raw.end(JSON.stringify(body));
 }

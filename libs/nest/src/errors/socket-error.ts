@@ -8,7 +8,7 @@ import { TooLargeError, toErrorBody, type TidemarkError } from '@tidemark/contra
 
 import { RequestMalformedError, RequestTimeoutError } from '../http/http-errors.js';
 import type { HttpLimits } from '../http/http-limits.js';
-import { REQUEST_ID_HEADER } from '../http/request-basics.js';
+import { GUARDS, REQUEST_ID_HEADER } from '../http/request-basics.js';
 import { ERROR_CONTENT_TYPE } from './answer-with-error.js';
 
 type SocketError = Error & { readonly code?: string };
@@ -49,6 +49,7 @@ function rawAnswer(error: TidemarkError): string {
   const lines = [
     `HTTP/1.1 ${body.statusCode} ${STATUS_CODES[body.statusCode] ?? ''}`,
     `${REQUEST_ID_HEADER}: ${randomUUID()}`,
+    ...Object.entries(GUARDS).map(([name, value]) => `${name}: ${value}`),
     `content-type: ${ERROR_CONTENT_TYPE}`,
     `content-length: ${Buffer.byteLength(text)}`,
     'connection: close',

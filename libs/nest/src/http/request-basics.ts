@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import type { FastifyInstance } from 'fastify';
 
@@ -10,6 +10,19 @@ import { RequestMalformedError } from './http-errors.js';
 
 export const REQUEST_ID_HEADER = 'x-request-id';
 
+/**
+ * For browsers, whatever is answered: no answer is a page. It is of the type that it says, is not shown in a frame, runs
+ * and loads nothing, is not kept, and its address, which may name documents, is told to nobody.
+ */
+export const GUARDS: Readonly<Record<string, string>> = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'; sandbox",
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-resource-policy': 'same-origin',
+  'cache-control': 'no-store',
+};
+
 const SANE_REQUEST_ID = /^[\w.:-]{1,128}$/;
 
 /** The caller's own request id where it is a harmless one, else a new one. */
@@ -18,10 +31,16 @@ export function requestIdOf({ headers }: Pick<IncomingMessage, 'headers'>): stri
   return typeof given === 'string' && SANE_REQUEST_ID.test(given) ? given : randomUUID();
 }
 
-/** Puts the request id on every answer and refuses what no route could make sense of. */
+/** What every answer has, whoever makes it. */
+export function setBasicHeaders(raw: ServerResponse, requestId: string): void {
+  raw.setHeader(REQUEST_ID_HEADER, requestId);
+  for (const [name, value] of Object.entries(GUARDS)) raw.setHeader(name, value);
+}
+
+/** Puts the request id and the guards on every answer and refuses what no route could make sense of. */
 export function checkRequestBasics(fastify: FastifyInstance, limits: HttpLimits): void {
   fastify.addHook('onRequest', (request, reply, done) => {
-    reply.raw.setHeader(REQUEST_ID_HEADER, request.id);
+    setBasicHeaders(reply.raw, request.id);
     done(refusalOf(request.raw, limits));
   });
 }
