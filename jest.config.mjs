@@ -31,6 +31,8 @@ const NOT_OVER_SERVICES = [
     'ancestor',
     'http-servers',
     'https',
+    'narrow-worker',
+    'swapped-destinations',
   ],
 ];
 
