@@ -49,7 +49,7 @@ whereItIs('a destination that is exchanged during its job', () => {
     },
     'it for a pipe': async () => {
       await rm(target(), { force: true });
-      execFileSync('mkfifo', [target()]);
+      execFileSync('sh', ['-c', 'mkfifo "$0"', target()]);
     },
   };
   type Exchange = keyof typeof exchanges;

@@ -28,10 +28,11 @@ function ownCertificate(name: string, validity: 'valid' | 'expired' = 'valid'): 
     else {
       run('req', ...KEY, ...names, '-keyout', 'key', '-out', 'request');
       writeFileSync(join(folder, 'settings'), SELF_SIGNING);
+      writeFileSync(join(folder, 'serial'), '01');
       for (const file of ['index', 'index.attr']) writeFileSync(join(folder, file), '');
       const when = ['-startdate', '20200101000000Z', '-enddate', '20200102000000Z'];
       const own = ['-selfsign', '-keyfile', 'key', '-in', 'request', '-out', 'cert'];
-      run('ca', '-config', 'settings', '-batch', '-notext', '-rand_serial', ...when, ...own);
+      run('ca', '-config', 'settings', '-batch', '-notext', ...when, ...own);
     }
     return { key: readFileSync(join(folder, 'key'), 'utf8'), cert: readFileSync(join(folder, 'cert'), 'utf8') };
   } catch {
@@ -46,6 +47,7 @@ const SELF_SIGNING = `
 default_ca = own
 [own]
 database = index
+serial = serial
 new_certs_dir = .
 default_md = sha256
 policy = any
