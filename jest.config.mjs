@@ -35,6 +35,8 @@ const NOT_OVER_SERVICES = [
     'burst',
     'dead-letters',
     'full-disks',
+    'narrow-worker',
+    'swapped-destinations',
   ],
 ];
 

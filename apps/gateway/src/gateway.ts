@@ -1,5 +1,5 @@
 import { UNOBSERVED, type Steps } from '@tidemark/contracts';
-import { createDestinationPolicy, prepareRoots } from '@tidemark/destinations';
+import { createDestinationPolicy } from '@tidemark/destinations';
 import { JobFeed, JobStore } from '@tidemark/jobs';
 import type { Messaging } from '@tidemark/messaging';
 import {
@@ -72,7 +72,7 @@ async function openParts(
     httpAllow: settings.TIDEMARK_HTTP_ALLOW,
     httpAllowPrivate: settings.TIDEMARK_HTTP_ALLOW_PRIVATE,
   });
-  for (const { complaint } of await prepareRoots(policy.fileRoots)) if (complaint !== undefined) log.warn(complaint);
+  for (const { complaint } of await policy.prepareRoots()) if (complaint !== undefined) log.warn(complaint);
   const url = settings.DATABASE_URL;
   const jobs = await JobStore.open({ url, log });
   onStop('jobs', () => jobs.close());

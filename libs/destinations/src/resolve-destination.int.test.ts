@@ -7,7 +7,6 @@ import { afterEach, beforeEach, expect, test } from '@jest/globals';
 
 import {
   createDestinationPolicy,
-  prepareRoots,
   resolveDestination,
   toFileUri,
   type DestinationPolicy,
@@ -26,7 +25,7 @@ beforeEach(async () => {
   root = join(base, 'my backups');
   policy = createDestinationPolicy({ fileRoots: [root], httpAllow: ['http://127.0.0.1/'], httpAllowPrivate: [] });
   http = { spool: join(base, 'spool') };
-  await prepareRoots(policy.fileRoots);
+  await policy.prepareRoots();
 });
 afterEach(() => rm(base, { recursive: true }));
 

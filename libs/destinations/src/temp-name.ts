@@ -6,7 +6,10 @@ import type { AttemptId } from './destination.js';
 export const MAX_NAME_BYTES = 255;
 
 const JOB_ID = /^[0-9A-Za-z-]{1,36}$/;
+const UUID = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const FENCE = /^[1-9][0-9]{0,15}$/;
+const OF_AN_ATTEMPT = new RegExp(`^${UUID}\\.[1-9][0-9]{0,15}\\.part$`, 'i');
+const TEMP = new RegExp(`^\\..+\\.${UUID}\\.[0-9]+\\.part$`, 'i');
 const SUFFIX = '.part';
 /** Two leading dots' worth, a job id, a fence of 16 digits and the suffix. */
 const ROOM_FOR_ATTEMPT = '...'.length + 36 + 16 + SUFFIX.length;
@@ -26,17 +29,25 @@ export function fenceOfTemp(temp: string, name: string, jobId: string): number |
   return FENCE.test(fence) ? Number(fence) : undefined;
 }
 
-/** Whether this is a temp of any job for `name`. */
+/** Whether this is a temp of any job for `name`; such a name no archive bears, as {@link looksLikeTempName} says. */
 export function isTempFor(temp: string, name: string): boolean {
-  return (
-    temp.startsWith(`.${stemOf(name)}.`) &&
-    /^[0-9A-Za-z-]{1,36}\.[1-9][0-9]{0,15}\.part$/.test(temp.slice(stemOf(name).length + 2))
-  );
+  const start = `.${stemOf(name)}.`;
+  return temp.startsWith(start) && OF_AN_ATTEMPT.test(temp.slice(start.length));
 }
 
 /** Whether an archive must not bear this name because temps of some job do. */
 export function looksLikeTempName(name: string): boolean {
-  return /^\..+\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.[0-9]+\.part$/i.test(name);
+  return TEMP.test(name);
+}
+
+/** A file that a root is tried with: of one name, or of one more where somebody has that. */
+export function probeName(mark?: string): string {
+  return mark === undefined ? '.tidemark.probe' : `.tidemark-${mark}.probe`;
+}
+
+/** Whether an archive must not bear this name because it would be removed when its root is tried. */
+export function looksLikeProbe(name: string): boolean {
+  return /^\.tidemark(-[0-9a-f]{16})?\.probe$/i.test(name);
 }
 
 function prefixOf(name: string, jobId: string): string {

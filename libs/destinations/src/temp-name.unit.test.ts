@@ -1,7 +1,7 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
-import { fenceOfTemp, looksLikeTempName, tempName } from './temp-name.js';
+import { fenceOfTemp, isTempFor, looksLikeTempName, tempName } from './temp-name.js';
 
 const jobId = '01990000-0000-7000-8000-000000000000';
 
@@ -28,12 +28,21 @@ describe('the name of a temp', () => {
         const temp = tempName(archive, { jobId: job, fence: number });
         expect(Buffer.byteLength(temp)).toBeLessThanOrEqual(255);
         expect(looksLikeTempName(temp)).toBe(true);
+        expect(isTempFor(temp, archive)).toBe(true);
         expect(fenceOfTemp(temp, archive, job)).toBe(number);
         expect(fenceOfTemp(temp, `${archive}x`, job)).toBeUndefined();
         expect(fenceOfTemp(temp, archive, jobId)).toBeUndefined();
       }),
     );
   });
+
+  test.each(['.a.zip.old.1.part', '.a.zip.1.part', `.a.zip.${jobId}.part`])(
+    '%s may be an archive, so it is no temp of any job',
+    (name) => {
+      expect(looksLikeTempName(name)).toBe(false);
+      expect(isTempFor(name, 'a.zip')).toBe(false);
+    },
+  );
 
   test.each(['', '0', '-1', '01', '1.5', ' 1', '1 ', '12345678901234567', 'x'])('%j is no fence', (fence) => {
     expect(fenceOfTemp(`.a.zip.${jobId}.${fence}.part`, 'a.zip', jobId)).toBeUndefined();

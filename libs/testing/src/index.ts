@@ -27,3 +27,8 @@ export * from './watched-folder.js';
 export type { ServiceCounts, ServicesIdentity } from './services.js';
 export * from './seeded-numbers.js';
 export * from './fuzz.js';
+export type { HostileDestination } from './destinations/hostile-destination.js';
+export { hostileFiles } from './destinations/hostile-files.js';
+export { HOSTILE_URLS, HTTP_ALLOW, HTTP_ALLOW_PRIVATE } from './destinations/hostile-urls.js';
+export { allowingAll, NEVER_ADDRESSES, NOT_PUBLIC_ADDRESSES } from './destinations/hostile-addresses.js';
+export { allowedFiles, ALLOWED_URLS, type AllowedDestination } from './destinations/allowed-destinations.js';

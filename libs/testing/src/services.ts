@@ -23,10 +23,14 @@ export interface ServicesIdentity {
   readonly secretKey: string;
 }
 
+/** Over those of all processes, for those of one kind. */
+export type SettingsByApp = Partial<Record<AppName, Readonly<Record<string, string>>>>;
+
 interface ServicesOptions {
   readonly home: string;
   readonly databaseUrl: string;
   readonly settings: Readonly<Record<string, string>>;
+  readonly settingsOf?: SettingsByApp;
   readonly like?: { readonly services: ServicesIdentity | undefined };
   readonly counts?: ServiceCounts;
   readonly amqpUrl?: string;
@@ -120,9 +124,9 @@ export class Services {
   }
 
   #process(app: AppName, own: Readonly<Record<string, string>>): TestProcess {
-    const { settings, within = [], script } = this.options;
+    const { settings, settingsOf, within = [], script } = this.options;
     const broker = { AMQP_URL: this.identity.amqpUrl, TIDEMARK_QUEUE_PREFIX: this.identity.queuePrefix };
-    return new TestProcess({ app, within, script, settings: { ...broker, ...settings, ...own } });
+    return new TestProcess({ app, within, script, settings: { ...broker, ...settings, ...settingsOf?.[app], ...own } });
   }
 }
 

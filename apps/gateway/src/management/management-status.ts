@@ -1,5 +1,4 @@
 import { InternalError, MANAGEMENT_LINK, TidemarkError, type ManagementStatus } from '@tidemark/contracts';
-import { prepareRoots } from '@tidemark/destinations';
 import type { Logger } from '@tidemark/platform';
 
 import type { GatewayParts } from '../tokens.js';
@@ -18,7 +17,7 @@ export async function managementStatus(parts: Parts): Promise<ManagementStatus> 
     withinBound(log, () => jobs.figures()),
     withinBound(log, () => jobs.seenWorkers(settings.TIDEMARK_LEASE_SECONDS)),
     withinBound(log, () => messaging.queueStates()),
-    withinBound(log, () => prepareRoots(policy.fileRoots)),
+    withinBound(log, () => policy.prepareRoots()),
   ]);
   return {
     documentSelfLink: MANAGEMENT_LINK,

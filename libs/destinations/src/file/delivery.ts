@@ -1,5 +1,5 @@
 import type { BigIntStats } from 'node:fs';
-import { rename } from 'node:fs/promises';
+import { lstat, rename } from 'node:fs/promises';
 
 import { DestinationInvalidError } from '@tidemark/contracts';
 import { unlessMissing } from '@tidemark/platform';
@@ -7,7 +7,7 @@ import { unlessMissing } from '@tidemark/platform';
 import type { SealedArchive } from '../destination.js';
 import { DeliveryLostError } from '../errors.js';
 import { FileSource, sha256Of } from './file-source.js';
-import { checkReplaceable, isUntouched, openRegular, type OpenedFile } from './regular-file.js';
+import { checkReplaceable, isSameFile, isUntouched, openRegular, type OpenedFile } from './regular-file.js';
 import type { Named } from './temps.js';
 
 /** An archive whose bytes this process wrote and synced itself, and the file that it became. */
@@ -34,14 +34,22 @@ export async function deliver(
 
 type Matches = (file: OpenedFile) => Promise<boolean>;
 
-/** False when the temp has gone, also when another attempt gives it its name at this very moment. */
+/**
+ * False when the temp has gone, also when another attempt gives it its name at this very moment, and when something else
+ * than the file that was compared has the name then.
+ */
 async function nameTemp({ folder, name, display }: Named, temp: string, matches: Matches): Promise<boolean> {
   const file = await openRegular(folder, temp);
   if (file === undefined) return false;
   if (!(await matches(file))) throw new DeliveryLostError(display, 'its temp is not what was sealed');
   await checkReplaceable(folder, name);
   const renamed = await unlessMissing(rename(folder.at(temp), folder.at(name)).then(() => true));
-  return renamed ?? false;
+  return renamed === true && (await bearsName(file, { folder, name }));
+}
+
+async function bearsName({ stats }: OpenedFile, { folder, name }: Pick<Named, 'folder' | 'name'>): Promise<boolean> {
+  const there = await unlessMissing(lstat(folder.at(name), { bigint: true }));
+  return there !== undefined && isSameFile(there, stats);
 }
 
 async function isInPlace({ folder, name }: Named, matches: Matches): Promise<boolean> {

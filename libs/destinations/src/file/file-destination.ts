@@ -17,6 +17,8 @@ import { removeTemps, takeOver, type Named } from './temps.js';
 export interface FilePlace {
   /** Of the folder that the archive must stay in, links on the way to it included. */
   readonly root: string;
+  /** Where the root was found at the start. */
+  readonly location?: string;
   /** Absolute path of the archive, below `root`. */
   readonly path: string;
   readonly display: string;
@@ -122,8 +124,9 @@ export class FileDestination implements Destination {
   /** Looks the folder up anew each time: it is checked when it is used, and no descriptor outlives the use. */
   async #inFolder<T>(use: { doing: Doing; create?: boolean }, work: (archive: Named) => Promise<T>): Promise<T> {
     return withFileErrors(this.display, use.doing, async () => {
-      const { root, access = systemFolderAccess } = this.place;
-      const folder = await Folder.open({ root, names: this.#folders }, { create: use.create ?? false, access });
+      const { root, location, access = systemFolderAccess } = this.place;
+      const place = { root, location, names: this.#folders };
+      const folder = await Folder.open(place, { create: use.create ?? false, access });
       try {
         return await work({ folder, name: this.#name, display: this.display });
       } finally {

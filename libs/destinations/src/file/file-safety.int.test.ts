@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, rename, symlink, unlink, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:net';
 import { join } from 'node:path';
@@ -149,6 +150,31 @@ describe.each(ACCESSES)('links, odd files and files of others (%s)', (access) =>
       expect(await readFile(join(place.root, 'notes.txt'), 'utf8')).toBe('notes');
     });
   });
+
+  test.each(['a forgery', 'a link out'])(
+    'a temp exchanged for %s between comparing and naming is no success',
+    async (by) => {
+      const draft = await place.at('a.zip').draft(attempt, go);
+      draft.output.end('archive');
+      const sealed = await draft.seal();
+      const outside = join(place.base, 'outside', 'a.zip');
+      await writeFile(outside, 'of somebody else');
+      const temp = join(place.root, draft.temp);
+      // Asked before the first byte that is compared, and behind the last one.
+      const asked = [undefined, undefined, () => renameSync(temp, `${temp}.moved`)];
+      const signal = Object.assign(new AbortController().signal, {
+        throwIfAborted: () => {
+          const exchange = asked.shift();
+          exchange?.();
+          if (exchange && by === 'a link out') symlinkSync(outside, temp);
+          else if (exchange) writeFileSync(temp, 'forgery');
+        },
+      });
+      await expectCode(place.at('a.zip').finish(sealed, attempt, signal), 'DELIVERY_LOST');
+      expect(asked).toEqual([]);
+      expect(await readFile(outside, 'utf8')).toBe('of somebody else');
+    },
+  );
 
   test('a temp exchanged for another file is not read back as what was written', async () => {
     const draft = await place.at('a.zip').draft(attempt, go);

@@ -10,6 +10,8 @@ import { isWithin } from '../is-within.js';
 /** A folder that a destination may use: `names` of folders below `root`, none of them `.`, `..` or empty. */
 export interface FolderPlace {
   readonly root: string;
+  /** Where the root was found at the start; elsewhere it is not used. */
+  readonly location?: string | undefined;
   readonly names: readonly string[];
 }
 
@@ -34,16 +36,23 @@ export class Folder {
     private readonly access: FolderAccess,
   ) {}
 
-  /** Throws DESTINATION_NOT_ALLOWED where a link leads out of the root, before anything is made out there. */
+  /**
+   * Throws DESTINATION_NOT_ALLOWED where a link leads out of the root, or another folder has taken the root's place,
+   * before anything is made out there.
+   */
   static async open(place: FolderPlace, options: { create: boolean; access: FolderAccess }): Promise<Folder> {
     const root = await Folder.#open(place.root, options.access);
+    if (place.location !== undefined && root.location !== place.location) {
+      await root.close();
+      throw notAllowed(place, 'its folder for archives is not where it was when this server started');
+    }
     let folder = root;
     for (const name of place.names) {
       try {
         const next = await folder.#below(name, options.create);
         if (!isWithin(root.location, next.location)) {
           await next.close();
-          throw new DestinationNotAllowedError('TIDEMARK_FILE_ROOTS', [place.root], 'a link in its path leads out');
+          throw notAllowed(place, 'a link in its path leads out');
         }
         await folder.close();
         folder = next;
@@ -106,6 +115,10 @@ export class Folder {
     if (folder === undefined) throw new DestinationInvalidError('a link in its path leads nowhere');
     return folder;
   }
+}
+
+function notAllowed({ root }: FolderPlace, why: string): DestinationNotAllowedError {
+  return new DestinationNotAllowedError('TIDEMARK_FILE_ROOTS', [root], why);
 }
 
 export const systemFolderAccess: FolderAccess = process.platform === 'linux' ? 'BY_DESCRIPTOR' : 'BY_PATH';

@@ -23,6 +23,7 @@ export interface ServerOfArchive {
   /** Sent to this URL and nowhere else. */
   readonly bearer?: string | undefined;
   readonly lookup?: LookupFunction;
+  readonly checkAddress?: (address: string) => void;
 }
 
 /** Requests to the URL of one archive. No redirect is followed, no proxy asked, no encoding asked for or undone. */
@@ -37,6 +38,7 @@ export class HttpClient {
       ...connections({
         connectMillis: patience.connectMillis,
         ...(server.lookup ? { lookup: server.lookup } : {}),
+        ...(server.checkAddress ? { checkAddress: server.checkAddress } : {}),
       }),
       proxy: false,
       maxRedirects: 0,

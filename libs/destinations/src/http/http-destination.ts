@@ -20,6 +20,8 @@ export interface HttpPlace {
   readonly bearer?: string | undefined;
   /** Finds, and judges, the addresses of the host. */
   readonly lookup?: LookupFunction;
+  /** Judges the address of each connection that has been made. */
+  readonly checkAddress?: (address: string) => void;
   readonly limits?: GivenLimits;
   /**
    * Before that moment, on the monotonic clock, no new archive is sent: what an earlier attempt had on its way may

@@ -1,5 +1,5 @@
 import type { FileLocation } from './parsed-destination.js';
-import { checkNames, checkPath, decode, invalid } from './raw-text.js';
+import { checkLookalikes, checkNames, checkPath, decode, invalid } from './raw-text.js';
 
 /** PATH_MAX of Linux without its closing zero byte. */
 const MAX_PATH_BYTES = 4095;
@@ -12,6 +12,7 @@ export function parseFileUri(raw: string, rest: string): FileLocation {
   if (!path.startsWith('/')) invalid('its path is relative; it must start with /');
   checkPath(path);
   const decoded = decode(path);
+  checkLookalikes(decoded);
   checkNames(decoded, MAX_PATH_BYTES);
   return { scheme: 'file', path: decoded, display: raw };
 }

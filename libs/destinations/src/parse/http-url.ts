@@ -1,7 +1,7 @@
 import { MASK } from '@tidemark/contracts';
 
 import type { HttpLocation } from './parsed-destination.js';
-import { checkPath, decode, invalid } from './raw-text.js';
+import { checkLookalikes, checkPath, decode, invalid } from './raw-text.js';
 
 const PARTS = /^\/\/(?<authority>[^/?]*)(?<path>(?:\/[^?]*)?)(?:\?(?<query>.*))?$/u;
 
@@ -15,6 +15,7 @@ export function parseHttpUrl(scheme: 'http' | 'https', raw: string, rest: string
   if (path === '') invalid('it has no path; it must name an archive');
   checkPath(path);
   const decoded = decode(path);
+  checkLookalikes(decoded);
   // A signed query holds encoded slashes and dots, so of a query only the encoding itself is judged.
   if (query !== undefined) decode(query);
   const url = asUrl(raw);

@@ -261,8 +261,11 @@ describe('refused, and the message says why', () => {
 
 function isPlainName(name: string): boolean {
   return (
-    !/^\.\.?(;|$)/.test(name) &&
-    !/[/\\\p{Cc}\p{Zl}\p{Zp}]|%(25)*(2f|2e|5c|00)/iu.test(name) &&
+    [name, name.normalize('NFKC')].every(
+      (text) =>
+        !/^\.\.?\s*(;|$)/.test(text) &&
+        !/[/\\\p{Cc}\p{Zl}\p{Zp}]|%(25)*(2f|2e|5c|00)|^\.\.?(\s|%(25)*20)*%(25)*3b/iu.test(text),
+    ) &&
     name.isWellFormed() &&
     Buffer.byteLength(name) <= 255
   );

@@ -1,6 +1,6 @@
 import { DestinationInvalidError } from '@tidemark/contracts';
 
-import { looksLikeTempName, MAX_NAME_BYTES } from '../temp-name.js';
+import { looksLikeProbe, looksLikeTempName, MAX_NAME_BYTES } from '../temp-name.js';
 
 const UNPRINTABLE = /[\p{Cc}\p{Zl}\p{Zp}]/u;
 /** A banned character in percent form, also where the percent sign itself is encoded any number of times. */
@@ -11,8 +11,8 @@ const BANNED = new Map([
   ['5c', 'backslash'],
   ['00', 'zero byte'],
 ]);
-/** `..;x` is a parent folder to some servers, so what follows a semicolon does not count. */
-const DOTS = /^\.\.?(;|$)/;
+/** `..;x` and `.. ` are a parent folder to some servers, so a semicolon, what follows it and white space do not count. */
+const DOTS = /^\.\.?(\s|%(?:25)*20)*(;|%(?:25)*3b|$)/i;
 
 export function invalid(reason: string): never {
   throw new DestinationInvalidError(reason);
@@ -38,6 +38,17 @@ export function decode(text: string): string {
   return decoded;
 }
 
+/** Throws for a decoded path in which a reader that simplifies characters would see other folders. */
+export function checkLookalikes(path: string): void {
+  const simple = path.normalize('NFKC');
+  if (simple === path) return;
+  const names = simple.split('/');
+  const differs = names.length !== path.split('/').length || simple.includes('\\');
+  if (differs || BANNED_ESCAPE.test(simple) || names.some((name) => DOTS.test(name))) {
+    invalid('it has a character that some readers take for a slash, a backslash, a dot or a %');
+  }
+}
+
 /** An absolute path as it was written, before decoding: names a file, and means the same to whoever reads it. */
 export function checkPath(path: string): void {
   const escape = BANNED_ESCAPE.exec(path);
@@ -57,7 +68,9 @@ export function checkNames(path: string, maxBytes: number): void {
   if (names.some((name) => Buffer.byteLength(name) > MAX_NAME_BYTES)) {
     invalid(`a name in its path is longer than ${MAX_NAME_BYTES} bytes`);
   }
-  if (looksLikeTempName(names.at(-1) ?? '')) invalid('it has the name of an archive that is being written');
+  const name = names.at(-1) ?? '';
+  if (looksLikeTempName(name)) invalid('it has the name of an archive that is being written');
+  if (looksLikeProbe(name)) invalid('it has the name of a file that folders for archives are tried with');
 }
 
 function decodeUtf8(text: string): string {

@@ -2,18 +2,27 @@ import { BlockList, isIP } from 'node:net';
 
 import { ConfigError } from '@tidemark/platform';
 
+import { carriedBy, mappedIn } from './carried-address.js';
+
 type Family = 'ipv4' | 'ipv6';
 
-/** Not for anybody, whatever is allowed: link-local, where clouds answer with credentials; this host; groups of hosts. */
+/**
+ * Not for anybody, whatever is allowed: link-local and the other addresses where clouds answer with credentials; this
+ * host; groups of hosts.
+ */
 const NEVER = subnets([
   '0.0.0.0/8',
   '169.254.0.0/16',
-  '168.63.129.16/32',
+  '168.63.129.16/32', // Azure
+  '100.100.100.200/32', // Alibaba
+  '192.0.0.192/32', // Oracle
   '224.0.0.0/4',
   '255.255.255.255/32',
   '::/128',
   'fe80::/10',
-  'fd00:ec2::/32',
+  'fd00:ec2::/32', // Amazon
+  'fd20:ce::254/128', // Google
+  'fd00:42::42/128', // Scaleway
   'ff00::/8',
 ]);
 /** The registries' special ranges: private, shared, loopback, documentation, benchmarks, reserved. */
@@ -34,7 +43,6 @@ const NOT_PUBLIC_V4 = subnets([
 /** Of IPv6 only global unicast is public, without what leads to other addresses (Teredo, 6to4) and documentation. */
 const GLOBAL_V6 = subnets(['2000::/3']);
 const NOT_PUBLIC_V6 = subnets(['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']);
-const MAPPED_V4 = /^::ffff:/i;
 
 /** Which addresses an HTTP destination may have. */
 export interface AddressPolicy {
@@ -55,13 +63,20 @@ export function createAddressPolicy(allowPrivate: readonly string[]): AddressPol
     isAllowed: (address) => {
       const family = familyOf(address);
       if (family === undefined || NEVER.check(address, family)) return false;
-      return isPublic(address, family) || allowed.check(address, family);
+      const carried = family === 'ipv6' ? carriedBy(address) : [];
+      if (carried.some((inner) => NEVER.check(inner, 'ipv4'))) return false;
+      if (isPublic(address, family)) return true;
+      return (
+        allowed.check(address, family) &&
+        carried.every((inner) => isPublic(inner, 'ipv4') || allowed.check(inner, 'ipv4'))
+      );
     },
   };
 }
 
 function isPublic(address: string, family: Family): boolean {
-  if (family === 'ipv4' || MAPPED_V4.test(address)) return !NOT_PUBLIC_V4.check(address, family);
+  const v4 = family === 'ipv4' ? address : mappedIn(address);
+  if (v4 !== undefined) return !NOT_PUBLIC_V4.check(v4, 'ipv4');
   return GLOBAL_V6.check(address, family) && !NOT_PUBLIC_V6.check(address, family);
 }
 

@@ -20,7 +20,7 @@ describe('an address', () => {
     '172.31.255.255',
     '192.168.1.1',
     '100.64.0.1',
-    '100.100.100.200',
+    '100.100.100.201',
     '198.18.0.1',
     '240.0.0.1',
     '::1',
@@ -33,7 +33,9 @@ describe('an address', () => {
     'fec0::1',
     '64:ff9b::7f00:1',
     '2002:7f00:1::',
-    '2001::1',
+    '2001:0:4136:e378:8000:63bf:f5ff:fffd',
+    '::ffff:0:7f00:1',
+    '::ffff:1:2:3',
     '2001:db8::1',
     '::2',
   ])('%s needs to be allowed', (address) => {
@@ -49,6 +51,9 @@ describe('an address', () => {
     'febf::1',
     'fd00:ec2::254',
     '168.63.129.16',
+    '100.100.100.200',
+    '64:ff9b::a9fe:a9fe',
+    '2001::1',
     '0.0.0.0',
     '::',
     '224.0.0.1',
@@ -65,6 +70,16 @@ describe('an address', () => {
     expect(policy.isAllowed('::ffff:10.1.0.1')).toBe(true);
     expect(policy.isAllowed('10.2.0.0')).toBe(false);
   });
+
+  test.each(['64:ff9b::a01:1', '2002:a01:1::1', '::ffff:0:10.1.0.1', '2001:0:4136:e378:8000:63bf:f5fe:fffe'])(
+    '%s that leads to another one is allowed where both are',
+    (address) => {
+      const outer = ['64:ff9b::/96', '2001::/16', '2002::/16', '::ffff:0:0:0/96'];
+      expect(createAddressPolicy(outer).isAllowed(address)).toBe(false);
+      expect(createAddressPolicy(['10.1.0.0/16']).isAllowed(address)).toBe(false);
+      expect(createAddressPolicy([...outer, '10.1.0.0/16']).isAllowed(address)).toBe(true);
+    },
+  );
 
   test.each(['10.0.0.0/33', '10.0.0/8', 'x', '::/129', '10.0.0.0/8/8', '10.0.0.0/', '10.0.0.0/-1'])(
     'a range %j stops the start',

@@ -135,8 +135,9 @@ describe('the policy', () => {
   test.each(['a.zip', 'x/y/a.zip', 'ü b.zip', '...'])('lets %s in a root through', async (name) => {
     const display = `file:${root}/${name}`;
     const path = join(root, name);
-    expect(await check(display)).toEqual({ scheme: 'file', root, path, place: toFileUri(path), display });
-    expect(await check(display, 'RESTORE')).toEqual({ scheme: 'file', root, path, place: toFileUri(path), display });
+    const allowed = { scheme: 'file', root, location: root, path, place: toFileUri(path), display };
+    expect(await check(display)).toEqual(allowed);
+    expect(await check(display, 'RESTORE')).toEqual(allowed);
   });
 
   test('a folder with the same beginning, a link by another name, and everything else is not allowed', async () => {
@@ -255,6 +256,20 @@ describe('the policy', () => {
         'TIDEMARK_HTTP_ALLOW allows http://depot:8082/archives, https://files.example/, http://127.0.0.1:9000/a%20b, http://10.0.0.1/',
       ),
     });
+  });
+
+  test.each([
+    'http://h/a/../',
+    'http://h/.',
+    'http://h/%2e%2e/a',
+    'http://h/a%2Fb',
+    'http:\\\\h\\a',
+    'http://h/a b',
+    'ht\ntp://h',
+  ])('%j in TIDEMARK_HTTP_ALLOW stops the start: it would allow something else than it says', (bad) => {
+    expect(() => createDestinationPolicy({ fileRoots: [], httpAllow: [bad], httpAllowPrivate: [] })).toThrow(
+      'TIDEMARK_HTTP_ALLOW: entry 1',
+    );
   });
 
   test.each(['depot:8082', 'ftp://h/x', 'http://', '/x', 'http://u:p@h/', 'http://h/?x', 'http://h/#x', '*', ''])(

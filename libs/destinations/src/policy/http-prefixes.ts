@@ -10,13 +10,16 @@ export interface HttpPrefix {
   readonly display: string;
 }
 
+/** A URL parser would smooth some of it, and what is allowed would not be what was written. */
+const UNCLEAR = /[?#@\\\s\p{Cc}]|\/\.\.?(\/|$)|%(25)*(2f|2e|5c|00)/iu;
+
 /** Throws ConfigError for an entry that is not the beginning of an http or https URL; never shows an entry's text. */
 export function parseHttpPrefixes(entries: readonly string[]): readonly HttpPrefix[] {
   return entries.map((entry, index) => {
     const url = URL.parse(entry);
-    if (!url || !/^https?:$/.test(url.protocol) || /[?#@]/.test(entry)) {
+    if (!url || !/^https?:$/.test(url.protocol) || UNCLEAR.test(entry)) {
       throw new ConfigError(
-        `TIDEMARK_HTTP_ALLOW: entry ${index + 1} must be a URL prefix such as https://host/folder, without user, query and fragment`,
+        `TIDEMARK_HTTP_ALLOW: entry ${index + 1} must be a URL prefix such as https://host/folder, without user, query, fragment and . or .. segments`,
       );
     }
     const path = withoutClosingSlashes(url.pathname);

@@ -12,7 +12,12 @@ const systemResolve: Resolve = (host) => promisify(lookup)(host, { all: true });
 /** Throws DESTINATION_NOT_ALLOWED for a URL whose host is an address that may not be used; a name is left to {@link pinnedLookup}. */
 export function checkAddressInUrl(url: URL, addresses: AddressPolicy): void {
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  if (isIP(host) !== 0 && !addresses.isAllowed(host)) throw notAllowed(addresses);
+  if (isIP(host) !== 0) checkAddress(host, addresses);
+}
+
+/** Throws DESTINATION_NOT_ALLOWED for an address that may not be used. */
+export function checkAddress(address: string, addresses: AddressPolicy): void {
+  if (!addresses.isAllowed(address)) throw notAllowed(addresses);
 }
 
 /**

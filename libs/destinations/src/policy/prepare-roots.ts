@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { constants, open, opendir, unlink } from 'node:fs/promises';
-import { join } from 'node:path';
 
 import type { Operation } from '@tidemark/contracts';
 import { ensureFolder, errnoOf, isDiskFull, unlessMissing } from '@tidemark/platform';
 
+import { DestinationNotAllowedError } from '../errors.js';
+import { Folder, systemFolderAccess } from '../file/folder.js';
+import { probeName } from '../temp-name.js';
 import { normalRoots } from './file-roots.js';
 import { complaintOf } from './root-complaint.js';
 
@@ -24,7 +26,12 @@ const BOTH: readonly Operation[] = ['BACKUP', 'RESTORE'];
  * that cannot be used: its state says so. Throws ConfigError for one that is not an absolute path.
  */
 export async function prepareRoots(roots: readonly string[]): Promise<readonly RootState[]> {
-  const trials = await Promise.all(normalRoots(roots).map(tryRoot));
+  return await preparePlaces(normalRoots(roots).map((root) => ({ root })));
+}
+
+/** The same for roots that must be where they were; nothing is made in one that is not. */
+export async function preparePlaces(places: readonly RootPlace[]): Promise<readonly RootState[]> {
+  const trials = await Promise.all(places.map(tryRoot));
   const works = trials.find((trial) => trial.failure === undefined)?.root;
   return Promise.all(
     trials.map(async ({ root, serves, failure }) => ({
@@ -35,48 +42,70 @@ export async function prepareRoots(roots: readonly string[]): Promise<readonly R
   );
 }
 
-/** Whether one root can be used for one operation, found by trying. */
-export async function canServe(root: string, operation: Operation): Promise<boolean> {
+/**
+ * Whether one root can be used for one operation, found by trying. Throws DESTINATION_NOT_ALLOWED for one that is not
+ * where it was found at the start.
+ */
+export async function canServe(root: RootPlace, operation: Operation): Promise<boolean> {
   try {
-    await tryReading(root);
-    if (operation === 'BACKUP') await tryWriting(root);
+    await inRoot(root, async (folder) => {
+      await tryReading(folder);
+      if (operation === 'BACKUP') await tryWriting(folder);
+    });
     return true;
-  } catch {
+  } catch (error) {
+    if (error instanceof DestinationNotAllowedError) throw error;
     return false;
   }
 }
 
-async function tryRoot(root: string): Promise<Pick<RootState, 'root' | 'serves'> & { failure?: unknown }> {
+/** A root by its path, and where it must be; one without a location may be anywhere. */
+export interface RootPlace {
+  readonly root: string;
+  readonly location?: string;
+}
+
+async function tryRoot(place: RootPlace): Promise<Pick<RootState, 'root' | 'serves'> & { failure?: unknown }> {
+  const { root } = place;
+  let serves: readonly Operation[] = [];
   try {
-    await tryReading(root);
-  } catch (failure) {
-    return { root, serves: [], failure };
-  }
-  try {
-    await tryWriting(root);
+    await inRoot(place, async (folder) => {
+      await tryReading(folder);
+      serves = ['RESTORE'];
+      await tryWriting(folder);
+    });
     return { root, serves: BOTH };
   } catch (failure) {
-    return { root, serves: ['RESTORE'], failure };
+    return { root, serves, failure };
   }
 }
 
 /** Makes the root where that is possible. */
-async function tryReading(root: string): Promise<void> {
-  await ensureFolder(root);
-  await (await opendir(root)).close();
+async function inRoot(place: RootPlace, work: (folder: Folder) => Promise<void>): Promise<void> {
+  await ensureFolder(place.root);
+  const folder = await Folder.open({ ...place, names: [] }, { create: false, access: systemFolderAccess });
+  try {
+    await work(folder);
+  } finally {
+    await folder.close();
+  }
+}
+
+async function tryReading(folder: Folder): Promise<void> {
+  await (await opendir(folder.at('.'))).close();
 }
 
 /**
  * Permission bits tell too little (superuser, read-only and foreign file systems), so a file is made and removed. It has
  * one name, so that what a killed process leaves goes with the next try.
  */
-async function tryWriting(root: string): Promise<void> {
-  const probe = join(root, '.tidemark.probe');
+async function tryWriting(folder: Folder): Promise<void> {
+  const probe = folder.at(probeName());
   try {
     if (await canMake(probe)) return;
     // Of a process that was killed, or tries at this very moment; what cannot be removed is not ours.
     await unlink(probe).catch(() => undefined);
-    await canMake(join(root, `.tidemark-${randomBytes(8).toString('hex')}.probe`));
+    await canMake(folder.at(probeName(randomBytes(8).toString('hex'))));
   } catch (error) {
     if (!isDiskFull(error)) throw error;
   }

@@ -6,6 +6,7 @@ import type { Operation } from '@tidemark/contracts';
 
 import { errnoOf } from '@tidemark/platform';
 
+import { DestinationNotAllowedError } from '../errors.js';
 import { isSystemError, reasonOf } from '../file/errno.js';
 import { toFileUri } from '../parse/file-uri.js';
 
@@ -24,6 +25,8 @@ export async function complaintOf({ root, serves, failure, works }: RootFailure)
     works === undefined
       ? 'No other folder of TIDEMARK_FILE_ROOTS can be used now.'
       : `A destination that works already: ${toFileUri(works === '/' ? '/archive.zip' : `${works}/archive.zip`)}`;
+  if (failure instanceof DestinationNotAllowedError)
+    return `The folder ${root} (TIDEMARK_FILE_ROOTS) cannot be used: it is not where it was when this server started. Put it back, or start the server again. ${instead}`;
   const remedy = await remedyFor(root, failure);
   return `The folder ${root} (TIDEMARK_FILE_ROOTS) ${whatFails(serves, failure)}: ${reasonOf(failure)}. To make it usable: \`${remedy}\`. ${instead}`;
 }
