@@ -54,7 +54,7 @@ describe('openArchive', () => {
           const extra = zip64Extra(size, size, offset);
           offset += 30n + BigInt(entry.name.length) + size + (entry.descriptor ? 16n : 0n);
           const central = { versionNeeded: 45, size: 0xffffffff, storedSize: 0xffffffff, offset: 0xffffffff, extra };
-          return { ...entry, central };
+          return { ...entry, central, local: { versionNeeded: entry.descriptor ? 20 : 10 } };
         }),
       end: { zip64: {} },
     });
