@@ -15,23 +15,63 @@ export interface JsonShape {
   readonly values: number;
   /** Names in objects, those that come twice counted twice. */
   readonly members: number;
+  /** Names in the object that has the most of them; of those nested deeper than a few levels nothing is said. */
+  readonly mostMembers: number;
+  /** Bytes of the longest text, number or blank. */
+  readonly longest: number;
 }
+
+const LEVELS_COUNTED = 16;
 
 /** Looks at the bytes of a JSON text without making anything of them. Says nothing about whether it is JSON. */
 export function jsonShape(text: Uint8Array): JsonShape {
-  let [depth, levels, values, members] = [0, 0, 1, 0];
+  const shape = new Shape();
+  let longest = 0;
+  let tokenAt = 0;
   for (let at = 0; at < text.length; at++) {
     const byte = text[at] ?? 0;
     if (byte === QUOTE) at = endOfString(text, at);
-    else if (byte === COMMA) values++;
-    else if (byte === COLON) members++;
-    else if ((byte | BRACKET_BIT) === CLOSE) depth--;
-    else if ((byte | BRACKET_BIT) === OPEN) {
-      values++;
-      if (++depth > levels) levels = depth;
+    else if (shape.count(byte)) {
+      if (at - tokenAt > longest) longest = at - tokenAt;
+      tokenAt = at + 1;
     }
   }
-  return { levels, values, members };
+  const { levels, values, members, mostMembers } = shape;
+  return { levels, values, members, mostMembers, longest: Math.max(longest, text.length - tokenAt) };
+}
+
+class Shape {
+  levels = 0;
+  values = 1;
+  members = 0;
+  mostMembers = 0;
+  #depth = 0;
+  /** Members so far of the object at each level; what is counted beyond its length is lost. */
+  readonly #inside = new Uint32Array(LEVELS_COUNTED);
+
+  /** Counts a byte outside of strings; false where it is no punctuation. */
+  count(byte: number): boolean {
+    if (byte === COMMA) this.values++;
+    else if (byte === COLON) this.#member();
+    else if ((byte | BRACKET_BIT) === OPEN) this.#open();
+    else if ((byte | BRACKET_BIT) === CLOSE) this.#depth--;
+    else return false;
+    return true;
+  }
+
+  #member(): void {
+    this.members++;
+    const inThis = (this.#inside[this.#depth] ?? 0) + 1;
+    this.#inside[this.#depth] = inThis;
+    if (inThis > this.mostMembers) this.mostMembers = inThis;
+  }
+
+  #open(): void {
+    this.values++;
+    this.#depth++;
+    this.#inside[this.#depth] = 0;
+    if (this.#depth > this.levels) this.levels = this.#depth;
+  }
 }
 
 /** Names in the objects of a value, at any depth. */

@@ -4,7 +4,13 @@ import { ArchiveDamagedError, ArchiveForeignError, ArchiveVersionUnknownError, C
 import { COLUMNS } from './columns.js';
 import { MANIFEST, partName } from './entry-names.js';
 import { jsonShape, membersOf, type JsonShape } from './json-shape.js';
-import { MAX_MANIFEST_DEPTH, MAX_MANIFEST_VALUES, MAX_PARTS } from './limits.js';
+import {
+  MAX_MANIFEST_DEPTH,
+  MAX_MANIFEST_FIELDS,
+  MAX_MANIFEST_TEXT_BYTES,
+  MAX_MANIFEST_VALUES,
+  MAX_PARTS,
+} from './limits.js';
 import { brokenRule, historyOf, sumOf } from './manifest-rules.js';
 import {
   FORMAT,
@@ -79,18 +85,22 @@ function partLines({ parts }: Manifest): string {
   return `[\n${parts.map((part) => `    ${JSON.stringify(part)}`).join(',\n')}\n  ]`;
 }
 
-function parseJson(bytes: Buffer, { levels, values }: JsonShape): unknown {
-  if (levels > MAX_MANIFEST_DEPTH) {
-    throw new ArchiveDamagedError(MANIFEST, `it is nested deeper than ${MAX_MANIFEST_DEPTH} levels`);
-  }
-  if (values > MAX_MANIFEST_VALUES)
-    throw new ArchiveDamagedError(MANIFEST, `it has over ${MAX_MANIFEST_VALUES} values`);
+function parseJson(bytes: Buffer, shape: JsonShape): unknown {
+  const tooMuch = SHAPE_LIMITS.find(([measure, limit]) => shape[measure] > limit);
+  if (tooMuch) throw new ArchiveDamagedError(MANIFEST, tooMuch[2]);
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (error) {
     throw new ArchiveDamagedError(MANIFEST, 'it is not JSON', error);
   }
 }
+
+const SHAPE_LIMITS: readonly (readonly [measure: keyof JsonShape, limit: number, otherwise: string])[] = [
+  ['levels', MAX_MANIFEST_DEPTH, `it is nested deeper than ${MAX_MANIFEST_DEPTH} levels`],
+  ['values', MAX_MANIFEST_VALUES, `it has over ${MAX_MANIFEST_VALUES} values`],
+  ['mostMembers', MAX_MANIFEST_FIELDS, `it has an object of over ${MAX_MANIFEST_FIELDS} fields`],
+  ['longest', MAX_MANIFEST_TEXT_BYTES, `it has a text of over ${MAX_MANIFEST_TEXT_BYTES} bytes`],
+];
 
 /** Before anything else about it: a newer version may have other fields. */
 function checkVersion(value: unknown): void {
@@ -113,5 +123,9 @@ const MAX_ISSUE_CHARACTERS = 300;
 function firstIssue({ issues }: { readonly issues: readonly Issue[] }, at: readonly PropertyKey[] = []): string {
   const [issue] = issues;
   if (!issue) return 'not of its form';
-  return `${[...at, ...issue.path].map(String).join('.')}: ${issue.message}`.slice(0, MAX_ISSUE_CHARACTERS);
+  const where = [...at, ...issue.path]
+    .map((step) => `${String(step)}.`)
+    .join('')
+    .replace(/\.$/, ': ');
+  return `${where}${issue.message}`.slice(0, MAX_ISSUE_CHARACTERS);
 }

@@ -74,7 +74,8 @@ describe('a manifest that breaks a rule', () => {
   const [first, second] = parts;
   test.each<[string, object, string]>([
     ['an unknown field', { more: 1 }, 'more'],
-    ['an unknown field of the longest name', { ['a'.repeat(10_000)]: 1 }, 'aaaa'],
+    ['an unknown field of a long name', { ['a'.repeat(8_000)]: 1 }, 'aaaa'],
+    ['a longer text than any may be', { ['a'.repeat(8_193)]: 1 }, 'it has a text of over 8192 bytes'],
     ['no parts', { parts: undefined }, 'parts: not a list'],
     ['over 50,000 parts', { parts: Array.from({ length: 50_001 }, () => first!) }, 'parts: over 50000'],
     ['a missing field', { totals: undefined }, 'totals'],
@@ -113,7 +114,7 @@ describe('a manifest that breaks a rule', () => {
   });
 
   test('says so shortly', () => {
-    const unknown = Object.fromEntries(Array.from({ length: 10_000 }, (_, index) => [`more${index}`, 1]));
+    const unknown = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`${'more'.repeat(100)}${index}`, 1]));
     expect(messageOf(() => parse({ ...MANIFEST, ...unknown })).length).toBeLessThan(500);
   });
 
@@ -187,6 +188,10 @@ describe('jsonShape', () => {
     expect(shapeOf('{"[[[[:,": "\\"[[[[:,\\\\"}')).toMatchObject({ levels: 1, members: 1 });
     expect(shapeOf('[1],[1],[1]')).toMatchObject({ levels: 1 });
     expect(shapeOf('{"a":1,"a":{"b":2}}')).toMatchObject({ members: 3 });
+    expect(shapeOf('[{"a":1,"b":{"c":2},"d":3},{"e":{}},{"f":1,"g":1}]')).toMatchObject({ members: 7, mostMembers: 3 });
+    expect(shapeOf(']]:')).toMatchObject({ members: 1 });
+    expect(shapeOf('[1,"a,[:", 12]')).toMatchObject({ values: 4, longest: 6 });
+    expect(shapeOf('[] \n   "')).toMatchObject({ longest: 6 });
   });
 
   test('agrees with the value for any JSON', () => {

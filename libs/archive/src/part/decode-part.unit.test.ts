@@ -149,6 +149,13 @@ describe('decodePart of a part whose frame is not as it must be', () => {
     broken[broken.length - 1]! ^= 1;
     expect(await damageOf(broken, factsFor(GOOD, broken))).toContain('cannot be decoded');
   });
+
+  test('a frame that cannot be decoded, before anybody comes for its rows', async () => {
+    const lying = Buffer.from('28b52ffd24180100000000000000', 'hex').subarray(0, 13);
+    const rows = decodePart(readableOf(lying), factsFor(GOOD, lying), { entry: ENTRY });
+    await new Promise((resolve) => rows.once('close', resolve));
+    await expect(pipeline(rows, memorySink())).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED', entry: ENTRY });
+  });
 });
 
 const withBody = (body: string): string => GOOD.replace('{}', () => body);
