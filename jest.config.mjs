@@ -18,7 +18,7 @@ export const withServices = {
 
 /** Whole-system tests that are about something else than what a system does, or that start their systems themselves. */
 const NOT_OVER_SERVICES = [
-  ...['start', 'start-services', 'demo', 'by-hand', 'canary', 'canary-services', 'memory'],
+  ...['start', 'start-services', 'demo', 'by-hand', 'canary', 'canary-services', 'memory', 'hostile-archives'],
   ...['two-of-each[^.]*', 'grants', 'broker-outage', 'consumer-timeout', 'queue-faults', 'queue-example'],
   ...[
     'archive-depot',

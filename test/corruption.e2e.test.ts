@@ -19,7 +19,7 @@ jest.setTimeout(180_000); // hundreds of restores, one after the other
 
 /**
  * An archive that is damaged anywhere is never restored: each restore fails with a code that says so, at its first
- * attempt, and the index is as it was; or what was changed means nothing, and the index is exactly the archive's.
+ * attempt, and the index is as it was; or nothing was changed by it, and the index is exactly the archive's.
  */
 const SEED = 20_261_123;
 const REFUSALS = ['ARCHIVE_DAMAGED', 'ARCHIVE_TRUNCATED', 'ARCHIVE_FOREIGN', 'ARCHIVE_VERSION_UNKNOWN'];
@@ -46,12 +46,12 @@ async function beOther(): Promise<void> {
 }
 
 /** What is wrong with the way that a restore ended; undefined where nothing is. */
-async function wrongWith({ isMeaningless }: Damage, job: Job): Promise<string | undefined> {
+async function wrongWith({ isNone }: Damage, job: Job): Promise<string | undefined> {
   const now = await fingerprintOf(it);
   if (job.state === 'SUCCEEDED') {
     const isRight = now.hash === archived.hash;
     await beOther();
-    return isRight && isMeaningless ? undefined : `restored, with ${isRight ? 'the right' : 'a wrong'} state`;
+    return isRight && isNone ? undefined : `restored, with ${isRight ? 'the right' : 'a wrong'} state`;
   }
   if (!isDeepStrictEqual(now, live)) return 'the index has changed';
   const isRefusal = job.state === 'FAILED' && REFUSALS.includes(job.error?.code ?? '') && job.attempts.length === 1;

@@ -8,8 +8,9 @@ import { TidemarkError } from '@tidemark/contracts';
 import { openArchive } from './read/open-archive.js';
 import { decodePart } from './part/decode-part.js';
 import { readThrough, written } from './testing/archives.test.js';
-import { BROKEN_ARCHIVES } from './testing/broken-archives.test.js';
+import { BROKEN_ARCHIVES } from './testing/broken-archives.fixture.test.js';
 import { copyText, packed, row, type Row } from './testing/rows.test.js';
+import { wholeOf } from './testing/sparse-bytes.test.js';
 import { bytesOf, failureOf, memorySource } from './testing/streams.test.js';
 
 /**
@@ -85,7 +86,7 @@ beforeAll(async () => {
       if (!(error instanceof Object && 'code' in error && error.code === 'EEXIST')) throw error;
     });
   await keep('valid/v1-small', (await written(await Promise.all(HISTORY.map(packed)), { documents: 5 })).zip);
-  for (const name of BROKEN_FIXTURES) await keep(`broken/${name}`, await BROKEN_ARCHIVES[name]!.make());
+  for (const name of BROKEN_FIXTURES) await keep(`broken/${name}`, wholeOf(await BROKEN_ARCHIVES[name]!.make()));
 });
 
 test('valid/v1-small.zip is read, with every row as it was written', async () => {

@@ -16,6 +16,12 @@ export const MAX_PART_BYTES = MAX_PART_RAW_BYTES + 16 * MIB;
 export const MAX_LINE_BYTES = 2 * (2 * MAX_DOCUMENT_BYTES) + 64 * KIB;
 const MAX_MANIFEST_BYTES = 16 * MIB;
 export const MAX_MANIFEST_DEPTH = 8;
+/** Each takes memory many times the bytes that it takes in the text; a part has eight with its own. */
+export const MAX_MANIFEST_VALUES = 8 * MAX_PARTS + 100;
+/** In one object. */
+export const MAX_MANIFEST_FIELDS = 64;
+/** Of one text as it is written: 1,024 characters, each as an escape of six bytes, and some blanks. */
+export const MAX_MANIFEST_TEXT_BYTES = 8 * KIB;
 export const MAX_SUMS_BYTES = 8 * MIB;
 /** README.txt and schema.sql. */
 export const MAX_TEXT_BYTES = MIB;

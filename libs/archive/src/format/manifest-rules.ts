@@ -1,6 +1,5 @@
 import type { PartFacts } from '@tidemark/contracts';
 
-import { COLUMNS } from './columns.js';
 import { partName } from './entry-names.js';
 import { MAX_PART_BYTES, MAX_PART_RAW_BYTES, MAX_RATIO } from './limits.js';
 import type { Manifest, ManifestPart } from './manifest-schema.js';
@@ -10,7 +9,6 @@ export function brokenRule(manifest: Manifest): string | undefined {
   const { parts, totals, history, snapshot } = manifest;
   const ofParts = historyOf(parts);
   const rules: readonly (readonly [holds: boolean, otherwise: string])[] = [
-    [JSON.stringify(manifest.columns) === JSON.stringify(COLUMNS), 'columns: not the columns of this format version'],
     [totals.versions === sumOf(parts, 'rows'), 'totals.versions: not the sum of the rows of the parts'],
     [totals.bytes === sumOf(parts, 'rawBytes'), 'totals.bytes: not the sum of the raw bytes of the parts'],
     [totals.documents <= totals.versions, 'totals.documents: more documents than versions'],

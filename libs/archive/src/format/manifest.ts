@@ -3,10 +3,23 @@ import type { PartFacts, SnapshotTotals } from '@tidemark/contracts';
 import { ArchiveDamagedError, ArchiveForeignError, ArchiveVersionUnknownError, ContentUnfitError } from '../errors.js';
 import { COLUMNS } from './columns.js';
 import { MANIFEST, partName } from './entry-names.js';
-import { nestsDeeperThan } from './json-depth.js';
-import { MAX_MANIFEST_DEPTH } from './limits.js';
+import { jsonShape, membersOf, type JsonShape } from './json-shape.js';
+import {
+  MAX_MANIFEST_DEPTH,
+  MAX_MANIFEST_FIELDS,
+  MAX_MANIFEST_TEXT_BYTES,
+  MAX_MANIFEST_VALUES,
+  MAX_PARTS,
+} from './limits.js';
 import { brokenRule, historyOf, sumOf } from './manifest-rules.js';
-import { FORMAT, FORMAT_VERSION, manifestFieldsSchema, type ArchiveHeader, type Manifest } from './manifest-schema.js';
+import {
+  FORMAT,
+  FORMAT_VERSION,
+  manifestFieldsSchema,
+  manifestPartSchema,
+  type ArchiveHeader,
+  type Manifest,
+} from './manifest-schema.js';
 
 /** The manifest of parts in this order. Holds no time but the snapshot's, so that the same snapshot gives the same bytes. */
 export function makeManifest(header: ArchiveHeader, facts: readonly PartFacts[], totals: SnapshotTotals): Manifest {
@@ -38,13 +51,32 @@ export function formatManifest(manifest: Manifest): string {
   return `{\n${fields.join(',\n')}\n}\n`;
 }
 
-/** Throws ARCHIVE_FOREIGN, ARCHIVE_VERSION_UNKNOWN or, for whatever else is wrong with it, ARCHIVE_DAMAGED. */
+/**
+ * Throws ARCHIVE_FOREIGN, ARCHIVE_VERSION_UNKNOWN or, for whatever else is wrong with it, ARCHIVE_DAMAGED. Takes no
+ * more memory than the largest manifest that is none of these.
+ */
 export function parseManifest(bytes: Buffer): Manifest {
-  const value = parseJson(bytes);
+  const shape = jsonShape(bytes);
+  const value = parseJson(bytes, shape);
   checkVersion(value);
+  const manifest = checkedFields(value);
+  if (membersOf(manifest) !== shape.members) throw new ArchiveDamagedError(MANIFEST, 'a field comes twice');
+  const broken = brokenRule(manifest);
+  if (broken) throw new ArchiveDamagedError(MANIFEST, broken);
+  return manifest;
+}
+
+/** Part by part: of all that is wrong with thousands of them, no list is made. */
+function checkedFields(value: unknown): Manifest {
+  const { parts } = Object(value) as { parts?: unknown };
+  if (!Array.isArray(parts)) throw new ArchiveDamagedError(MANIFEST, 'parts: not a list');
+  if (parts.length > MAX_PARTS) throw new ArchiveDamagedError(MANIFEST, `parts: over ${MAX_PARTS}`);
+  for (const [index, part] of parts.entries()) {
+    const parsed = manifestPartSchema.safeParse(part);
+    if (!parsed.success) throw new ArchiveDamagedError(MANIFEST, firstIssue(parsed.error, ['parts', index]));
+  }
   const parsed = manifestFieldsSchema.safeParse(value);
-  const broken = parsed.success ? brokenRule(parsed.data) : firstIssue(parsed.error);
-  if (!parsed.success || broken) throw new ArchiveDamagedError(MANIFEST, broken ?? '');
+  if (!parsed.success) throw new ArchiveDamagedError(MANIFEST, firstIssue(parsed.error));
   return parsed.data;
 }
 
@@ -53,15 +85,22 @@ function partLines({ parts }: Manifest): string {
   return `[\n${parts.map((part) => `    ${JSON.stringify(part)}`).join(',\n')}\n  ]`;
 }
 
-function parseJson(bytes: Buffer): unknown {
+function parseJson(bytes: Buffer, shape: JsonShape): unknown {
+  const tooMuch = SHAPE_LIMITS.find(([measure, limit]) => shape[measure] > limit);
+  if (tooMuch) throw new ArchiveDamagedError(MANIFEST, tooMuch[2]);
   try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    if (!nestsDeeperThan(text, MAX_MANIFEST_DEPTH)) return JSON.parse(text);
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
   } catch (error) {
     throw new ArchiveDamagedError(MANIFEST, 'it is not JSON', error);
   }
-  throw new ArchiveDamagedError(MANIFEST, `it is nested deeper than ${MAX_MANIFEST_DEPTH} levels`);
 }
+
+const SHAPE_LIMITS: readonly (readonly [measure: keyof JsonShape, limit: number, otherwise: string])[] = [
+  ['levels', MAX_MANIFEST_DEPTH, `it is nested deeper than ${MAX_MANIFEST_DEPTH} levels`],
+  ['values', MAX_MANIFEST_VALUES, `it has over ${MAX_MANIFEST_VALUES} values`],
+  ['mostMembers', MAX_MANIFEST_FIELDS, `it has an object of over ${MAX_MANIFEST_FIELDS} fields`],
+  ['longest', MAX_MANIFEST_TEXT_BYTES, `it has a text of over ${MAX_MANIFEST_TEXT_BYTES} bytes`],
+];
 
 /** Before anything else about it: a newer version may have other fields. */
 function checkVersion(value: unknown): void {
@@ -78,7 +117,15 @@ interface Issue {
   readonly message: string;
 }
 
-function firstIssue({ issues }: { readonly issues: readonly Issue[] }): string {
+const MAX_ISSUE_CHARACTERS = 300;
+
+/** The message repeats what it found, as long as that may be. */
+function firstIssue({ issues }: { readonly issues: readonly Issue[] }, at: readonly PropertyKey[] = []): string {
   const [issue] = issues;
-  return issue ? `${issue.path.map(String).join('.')}: ${issue.message}` : 'not of its form';
+  if (!issue) return 'not of its form';
+  const where = [...at, ...issue.path]
+    .map((step) => `${String(step)}.`)
+    .join('')
+    .replace(/\.$/, ': ');
+  return `${where}${issue.message}`.slice(0, MAX_ISSUE_CHARACTERS);
 }

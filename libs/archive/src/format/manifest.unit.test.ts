@@ -3,7 +3,7 @@ import fc from 'fast-check';
 
 import { ArchiveDamagedError, ArchiveForeignError, ArchiveVersionUnknownError, ContentUnfitError } from '../errors.js';
 import { HEADER } from '../testing/archives.test.js';
-import { nestsDeeperThan } from './json-depth.js';
+import { jsonShape, membersOf } from './json-shape.js';
 import { formatManifest, makeManifest, parseManifest } from './manifest.js';
 import type { Manifest } from './manifest-schema.js';
 
@@ -16,6 +16,15 @@ const FACTS = {
   maxUpdateTimeMicros: 9,
 };
 const MANIFEST = makeManifest(HEADER, [FACTS, { ...FACTS, maxUpdateTimeMicros: 11 }], { documents: 3 });
+
+function messageOf(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    return String(error);
+  }
+  return '';
+}
 
 function parse(value: unknown): Manifest {
   return parseManifest(Buffer.from(typeof value === 'string' ? value : JSON.stringify(value)));
@@ -65,6 +74,10 @@ describe('a manifest that breaks a rule', () => {
   const [first, second] = parts;
   test.each<[string, object, string]>([
     ['an unknown field', { more: 1 }, 'more'],
+    ['an unknown field of a long name', { ['a'.repeat(8_000)]: 1 }, 'aaaa'],
+    ['a longer text than any may be', { ['a'.repeat(8_193)]: 1 }, 'it has a text of over 8192 bytes'],
+    ['no parts', { parts: undefined }, 'parts: not a list'],
+    ['over 50,000 parts', { parts: Array.from({ length: 50_001 }, () => first!) }, 'parts: over 50000'],
     ['a missing field', { totals: undefined }, 'totals'],
     ['an unknown field of a part', { parts: [{ ...first!, more: 1 }, second!] }, 'parts.0'],
     ['a base', { base: 'other' }, 'base'],
@@ -98,6 +111,30 @@ describe('a manifest that breaks a rule', () => {
   ])('%s', (_name, change, message) => {
     expect(() => parse({ ...MANIFEST, ...change })).toThrow(ArchiveDamagedError);
     expect(() => parse({ ...MANIFEST, ...change })).toThrow(message);
+  });
+
+  test('says so shortly', () => {
+    const unknown = Object.fromEntries(Array.from({ length: 50 }, (_, index) => [`${'more'.repeat(100)}${index}`, 1]));
+    expect(messageOf(() => parse({ ...MANIFEST, ...unknown })).length).toBeLessThan(500);
+  });
+
+  test.each([
+    ['of the whole', '"base": null', '"base": null, "base": null'],
+    ['of a part', '"rows":2', '"rows":1,"rows":2'],
+    ['of no name of its own', '"base": null', '"base": null, "__proto__": 1'],
+  ])('a field twice %s', (_name, once, twice) => {
+    expect(() => parse(formatManifest(MANIFEST).replace(once, twice))).toThrow(ArchiveDamagedError);
+  });
+
+  test.each([
+    ['lists', '[]', 'parts'],
+    ['objects', '{}', 'parts'],
+    ['numbers', '0', 'parts'],
+    ['columns', '{}', 'columns'],
+  ])('by millions of %s is refused before they are made', (_name, value, field) => {
+    const many = `${`${value},`.repeat(5_000_000)}${value}`;
+    const text = `{"format":"tidemark-archive","formatVersion":1,"${field}":[${many}]}`;
+    expect(() => parse(text)).toThrow('it has over 400100 values');
   });
 
   test.each<[string, number, string]>([
@@ -143,20 +180,31 @@ describe('a manifest that is something else', () => {
   });
 });
 
-describe('nestsDeeperThan', () => {
-  test('counts brackets outside of strings', () => {
-    expect(nestsDeeperThan('[[1]]', 2)).toBe(false);
-    expect(nestsDeeperThan('[[1]]', 1)).toBe(true);
-    expect(nestsDeeperThan('{"[[[[": "\\"[[[[\\\\"}', 1)).toBe(false);
-    expect(nestsDeeperThan('[1],[1],[1]', 1)).toBe(false);
+describe('jsonShape', () => {
+  const shapeOf = (text: string): object => jsonShape(Buffer.from(text));
+
+  test('counts what is outside of strings', () => {
+    expect(shapeOf('[[1]]')).toMatchObject({ levels: 2 });
+    expect(shapeOf('{"[[[[:,": "\\"[[[[:,\\\\"}')).toMatchObject({ levels: 1, members: 1 });
+    expect(shapeOf('[1],[1],[1]')).toMatchObject({ levels: 1 });
+    expect(shapeOf('{"a":1,"a":{"b":2}}')).toMatchObject({ members: 3 });
+    expect(shapeOf('[{"a":1,"b":{"c":2},"d":3},{"e":{}},{"f":1,"g":1}]')).toMatchObject({ members: 7, mostMembers: 3 });
+    expect(shapeOf(']]:')).toMatchObject({ members: 1 });
+    expect(shapeOf('[1,"a,[:", 12]')).toMatchObject({ values: 4, longest: 6 });
+    expect(shapeOf('[] \n   "')).toMatchObject({ longest: 6 });
   });
 
   test('agrees with the value for any JSON', () => {
-    const depth = (value: unknown): number =>
-      typeof value === 'object' && value !== null ? 1 + Math.max(0, ...Object.values(value).map(depth)) : 0;
+    const inside = (value: unknown): unknown[] =>
+      typeof value === 'object' && value !== null ? Object.values(value) : [];
+    const levels = (value: unknown): number =>
+      typeof value === 'object' && value !== null ? 1 + Math.max(0, ...inside(value).map(levels)) : 0;
+    const values = (value: unknown): number => inside(value).reduce((sum: number, each) => sum + values(each), 1);
     fc.assert(
-      fc.property(fc.jsonValue(), fc.integer({ min: 0, max: 6 }), (value, levels) => {
-        expect(nestsDeeperThan(JSON.stringify(value), levels)).toBe(depth(value) > levels);
+      fc.property(fc.jsonValue(), (value) => {
+        const shape = jsonShape(Buffer.from(JSON.stringify(value)));
+        expect(shape).toMatchObject({ levels: levels(value), members: membersOf(value) });
+        expect(shape.values).toBeGreaterThanOrEqual(values(value));
       }),
     );
   });

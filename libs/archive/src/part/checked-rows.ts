@@ -22,9 +22,12 @@ export class CheckedRows extends CheckingTransform {
     this.#check = new RowCheck(entry);
   }
 
-  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
+  /** Before the stream keeps the error: who comes to it later is told the one that it keeps. */
+  override destroy(error?: Error): this {
     const fromDecoder = error && 'code' in error && DECODER_ERROR.test(String(error.code));
-    done(fromDecoder ? new ArchiveDamagedError(this.entry, 'its zstd frame cannot be decoded', error) : error);
+    return super.destroy(
+      fromDecoder ? new ArchiveDamagedError(this.entry, 'its zstd frame cannot be decoded', error) : error,
+    );
   }
 
   protected override onChunk(chunk: Buffer): void {

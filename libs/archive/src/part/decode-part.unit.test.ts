@@ -149,6 +149,35 @@ describe('decodePart of a part whose frame is not as it must be', () => {
     broken[broken.length - 1]! ^= 1;
     expect(await damageOf(broken, factsFor(GOOD, broken))).toContain('cannot be decoded');
   });
+
+  test('a frame that cannot be decoded, before anybody comes for its rows', async () => {
+    const lying = Buffer.from('28b52ffd24180100000000000000', 'hex').subarray(0, 13);
+    const rows = decodePart(readableOf(lying), factsFor(GOOD, lying), { entry: ENTRY });
+    await new Promise((resolve) => rows.once('close', resolve));
+    await expect(pipeline(rows, memorySink())).rejects.toMatchObject({ code: 'ARCHIVE_DAMAGED', entry: ENTRY });
+  });
+});
+
+const withBody = (body: string): string => GOOD.replace('{}', () => body);
+const nested = (levels: number): string => `${'{"a":'.repeat(levels - 1)}{}${'}'.repeat(levels - 1)}`;
+
+test.each([
+  ['of 256 levels', nested(256)],
+  ['of many brackets side by side', `{"a":[${'{"a":[]},'.repeat(1000)}1]}`],
+  ['of brackets in a string', `{"a":"${'\\\\"[{'.repeat(1000)}"}`],
+  ['that speaks of a built-in field', '{"a":"documentVersion","b":{"documentKind":1},"documents":["documentKind"]}'],
+  ['that quotes a built-in field', '{"a":"\\\\"documentVersion\\\\":1","\\\\u0061":1}'],
+  ['of every escape', '{"a":"\\\\\\\\ \\\\n \\\\u0061\\\\""}'],
+])('decodePart lets a body through %s', async (_name, body) => {
+  const raw = withBody(body) + withBody('{"b":"\\\\t"}');
+  const content = compressed(raw);
+  expect(String(await bytesOf(decodePart(readableOf(content), factsFor(raw, content))))).toBe(raw);
+});
+
+test('decodePart lets a kind through with every escape that COPY writes', async () => {
+  const raw = GOOD.replace('\\N', '\\\\ \\b\\f\\n\\r\\t\\v');
+  const content = compressed(raw);
+  expect(String(await bytesOf(decodePart(readableOf(content), factsFor(raw, content))))).toBe(raw);
 });
 
 describe('decodePart of rows that COPY must not see', () => {
@@ -175,6 +204,18 @@ describe('decodePart of rows that COPY must not see', () => {
     ['a body that is a list', '/a\t0\t5\tPUT\t\\N\t\\N\t[]\n', 'its body does not start with {'],
     ['a body that does not end', '/a\t0\t5\tPUT\t\\N\t\\N\t{"a":1\n', 'it does not end with }'],
     ['a line that goes on in the next', '/a\t0\t5\tPUT\t\\N\t\\N\t{\\\n}\n', 'it does not end with }'],
+    ['a link that is too long', GOOD.replace('/a', `/${'a'.repeat(1024)}`), 'its link is over 1024 bytes long'],
+    ['a link with an escape', GOOD.replace('/a', '/a\\x2e\\x2e'), 'its link has an escape'],
+    ['a kind with an octal escape', GOOD.replace('\\N', 'a\\101'), 'its kind has an escape that COPY does not write'],
+    ['a kind with NULL in it', GOOD.replace('\\N', 'a\\N'), 'its kind has an escape that COPY does not write'],
+    ['a kind that ends in a backslash', GOOD.replace('\\N', 'a\\'), 'its kind has an escape'],
+    ['a body with an escape', withBody('{"a":"\\x41"}'), 'its body has an escape that COPY does not write'],
+    ['a body with an escaped line end', withBody('{\\n}'), 'its body has an escape that COPY does not write'],
+    ['a body with a built-in field', withBody('{"a":1,"documentVersion":9}'), 'its body has a built-in field'],
+    ['a built-in field in escapes', withBody('{"\\\\u0064ocumentKind":"x"}'), 'its body has a built-in field'],
+    ['a built-in field in capital escapes', withBody('{"docum\\\\u006Entkind":1,"documentKind":2}'), 'built-in field'],
+    ['a body of 257 levels', withBody(nested(257)), 'its body is nested deeper than 256 levels'],
+    ['a body of 100,000 levels', withBody(nested(100_000)), 'its body is nested deeper than 256 levels'],
   ])('%s', async (_name, raw, message) => {
     const content = compressed(raw);
     expect(await damageOf(content, factsFor(raw, content))).toContain(message);

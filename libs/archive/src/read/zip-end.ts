@@ -9,7 +9,8 @@ const ZIP64_END = 0x06064b50;
 const ZIP64_END_BYTES = 56;
 /** What a zip64 end record says about its own size: without the first 12 bytes. */
 const ZIP64_END_SIZE = BigInt(ZIP64_END_BYTES - 12);
-const ZIP64_VERSION_NEEDED = 45;
+/** The zip64 end record's: who made it, and what it takes to read it. */
+const ZIP64_VERSION = 45;
 const ZIP64_LOCATOR = 0x07064b50;
 const ZIP64_LOCATOR_BYTES = 20;
 const IN_ZIP64_16 = 0xffff;
@@ -93,7 +94,8 @@ async function zip64End(reader: SourceReader, offset: number): Promise<Zip64End>
   const sound =
     records.readUInt32LE(0) === ZIP64_END &&
     records.readBigUInt64LE(4) === ZIP64_END_SIZE &&
-    records.readUInt16LE(14) === ZIP64_VERSION_NEEDED &&
+    records.readUInt16LE(12) === ZIP64_VERSION &&
+    records.readUInt16LE(14) === ZIP64_VERSION &&
     records.readBigUInt64LE(16) === 0n &&
     records.readBigUInt64LE(24) === entries;
   if (!sound) throw damaged('its zip64 end contradicts itself');

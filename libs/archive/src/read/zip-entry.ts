@@ -5,7 +5,10 @@ import type { DirectoryRecord } from './zip-directory.js';
 const STORED = 0;
 /** CRC and sizes follow the content instead of leading it. */
 const HAS_DESCRIPTOR = 0x0008;
-const VERSIONS_NEEDED = [10, 20, 45];
+/** Of the zip that it takes to read an entry: a plain one, one with a descriptor, one whose numbers are in zip64 form. */
+const PLAIN_VERSION = 10;
+const DESCRIPTOR_VERSION = 20;
+const ZIP64_VERSION = 45;
 const IN_ZIP64_32 = 0xffffffff;
 /** Id and length of the zip64 extra field with its three numbers: size, stored size, offset. */
 const ZIP64_EXTRA = Buffer.from([0x01, 0x00, 0x18, 0x00]);
@@ -13,6 +16,11 @@ const ZIP64_EXTRA_BYTES = 28;
 const UNIX = 3;
 const FILE_TYPE = 0o170000;
 const REGULAR_FILE = 0o100000;
+/** What the writer says of every entry: version 4.5 on Unix made it, a regular file for all to read. */
+const MADE_BY = 0x032d;
+const ATTRIBUTES = 0x81a40020;
+/** 1980-01-01, 0:00. */
+const DATE = 0x00210000;
 const LOCAL_HEADER = 0x04034b50;
 const LOCAL_HEADER_BYTES = 30;
 const DESCRIPTOR = 0x08074b50;
@@ -28,6 +36,8 @@ export interface ZipEntry {
   readonly size: number;
   readonly descriptorBytes: number;
   readonly crc32: number;
+  /** The zip version that its local header asks for. */
+  readonly versionNeeded: number;
 }
 
 /** Bytes of the zip that the entry takes up. */
@@ -48,6 +58,7 @@ export function checkedEntry(record: DirectoryRecord): ZipEntry {
     size: file.compressedSize,
     descriptorBytes: (file.flags & HAS_DESCRIPTOR) === 0 ? 0 : DESCRIPTOR_BYTES,
     crc32: file.crc32,
+    versionNeeded: localVersion(record),
   };
 }
 
@@ -57,8 +68,10 @@ export function checkLocalHeader(entry: ZipEntry, header: Buffer): void {
   const size = described ? 0 : entry.size;
   const fields: readonly (readonly [at: number, bytes: number, value: number])[] = [
     [0, 4, LOCAL_HEADER],
+    [4, 2, entry.versionNeeded],
     [6, 2, described ? HAS_DESCRIPTOR : 0],
     [8, 2, STORED],
+    [10, 4, DATE],
     [14, 4, described ? 0 : entry.crc32],
     [18, 4, size],
     [22, 4, size],
@@ -67,7 +80,6 @@ export function checkLocalHeader(entry: ZipEntry, header: Buffer): void {
   ];
   const sound =
     fields.every(([at, bytes, value]) => header.readUIntLE(at, bytes) === value) &&
-    VERSIONS_NEEDED.includes(header.readUInt16LE(4)) &&
     header.toString('latin1', LOCAL_HEADER_BYTES) === entry.name;
   if (!sound) throw new ArchiveDamagedError(entry.name, 'its header contradicts the directory');
 }
@@ -92,20 +104,41 @@ const RECORD_RULES: readonly RecordRule[] = [
   { holds: ({ file }) => (file.flags & 1) === 0, otherwise: 'it is encrypted' },
   { holds: ({ file }) => (file.flags & ~HAS_DESCRIPTOR) === 0, otherwise: 'it has unknown flags' },
   { holds: ({ file }) => file.compressionMethod === STORED, otherwise: 'it is compressed once more by the zip' },
-  { holds: ({ file }) => VERSIONS_NEEDED.includes(file.versionsNeededToExtract), otherwise: 'it needs another zip' },
   { holds: ({ file }) => file.diskNumber === 0, otherwise: 'it is on another disk' },
   { holds: ({ file }) => file.fileCommentLength === 0, otherwise: 'it has a comment' },
   { holds: ({ file }) => !isSpecialFile(file), otherwise: 'it is a link or another special file' },
+  { holds: ({ file }) => file.versionMadeBy === MADE_BY, otherwise: 'another tool made it' },
+  { holds: ({ file }) => isDated(file), otherwise: 'it has a date of its own' },
+  {
+    holds: ({ file }) => file.externalFileAttributes === ATTRIBUTES && file.internalFileAttributes === 0,
+    otherwise: 'it has attributes of its own',
+  },
   { holds: hasOnlyZip64Extra, otherwise: 'it has an unknown extra field' },
   { holds: ({ file }) => isSize(file.compressedSize), otherwise: 'its size is impossible' },
   { holds: ({ file }) => file.compressedSize === file.uncompressedSize, otherwise: 'its two sizes differ' },
   { holds: ({ file }) => isOffset(file.offsetToLocalFileHeader), otherwise: 'its offset is impossible' },
+  { holds: needsKnownZip, otherwise: 'it needs another zip' },
 ];
 
 function isSpecialFile(file: DirectoryRecord['file']): boolean {
   if (file.versionMadeBy >> 8 !== UNIX) return false;
   const type = (file.externalFileAttributes >>> 16) & FILE_TYPE;
   return type !== REGULAR_FILE && type !== 0;
+}
+
+function needsKnownZip({ extra, file }: DirectoryRecord): boolean {
+  const known = extra.length > 0 ? [ZIP64_VERSION] : [PLAIN_VERSION, DESCRIPTOR_VERSION];
+  return known.includes(file.versionsNeededToExtract);
+}
+
+/** The header is written before it is known that a number of the directory will be in zip64 form. */
+function localVersion({ extra, file }: DirectoryRecord): number {
+  if (extra.length === 0) return file.versionsNeededToExtract;
+  return (file.flags & HAS_DESCRIPTOR) === 0 ? PLAIN_VERSION : DESCRIPTOR_VERSION;
+}
+
+function isDated({ lastModifiedDate, lastModifiedTime }: DirectoryRecord['file']): boolean {
+  return lastModifiedDate === DATE >>> 16 && lastModifiedTime === (DATE & 0xffff);
 }
 
 /** None, or all three numbers in zip64 form, which is how entries behind the fourth GiB are written. */

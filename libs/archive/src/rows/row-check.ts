@@ -1,5 +1,9 @@
+import { MAX_LINK_BYTES } from '@tidemark/contracts';
+
 import { ArchiveDamagedError } from '../errors.js';
 import { MAX_LINE_BYTES } from '../format/limits.js';
+import { BodyCheck } from './body-check.js';
+import { Sought } from './sought.js';
 
 const TAB = 0x09;
 const LF = 0x0a;
@@ -9,7 +13,10 @@ const SLASH = 0x2f;
 const ZERO = 0x30;
 const NINE = 0x39;
 const OPENING_BRACE = 0x7b;
+const BACKSLASH = 0x5c;
 const CLOSING_BRACE = 0x7d;
+/** What COPY writes behind a backslash. */
+const ESCAPED = Buffer.from('\\bfnrtv');
 const ACTIONS = ['POST', 'PUT', 'PATCH', 'DELETE'].map((action) => Buffer.from(action));
 const NULL = Buffer.from('\\N');
 
@@ -23,6 +30,8 @@ export class RowCheck {
   maxUpdateTimeMicros = 0;
   /** Position after the column read last. */
   #at = 0;
+  readonly #tab = new Sought(Buffer.of(TAB));
+  readonly #body = new BodyCheck();
 
   constructor(private readonly entry: string) {}
 
@@ -31,16 +40,15 @@ export class RowCheck {
     if (block.length > 0 && block.at(-1) !== LF) throw this.#damaged('it has no line end');
     if (block.includes(CR)) throw this.#damagedAt(block, block.indexOf(CR), 'it has a carriage return');
     let start = 0;
-    let tab = -1;
     while (start < block.length) {
       this.#leadingColumns(block, start);
       if (block[this.#at] !== OPENING_BRACE) throw this.#damaged('its body does not start with {');
       const lineEnd = block.indexOf(LF, this.#at);
       if (block[lineEnd - 1] !== CLOSING_BRACE) throw this.#damaged('it does not end with }');
-      if (tab < this.#at) tab = block.indexOf(TAB, this.#at);
-      if (tab === -1) tab = block.length;
-      if (tab < lineEnd) throw this.#damaged('it has more than seven columns');
+      if (this.#tab.in(block, this.#at) < lineEnd) throw this.#damaged('it has more than seven columns');
       if (lineEnd + 1 - start > MAX_LINE_BYTES) throw this.lineTooLong();
+      const broken = this.#body.broken(block, this.#at, lineEnd);
+      if (broken !== undefined) throw this.#damaged(broken);
       this.rows++;
       start = lineEnd + 1;
     }
@@ -54,18 +62,36 @@ export class RowCheck {
   #leadingColumns(block: Buffer, start: number): void {
     if (block[start] !== SLASH) throw this.#damaged('it does not start with /');
     this.#at = start;
-    this.#skipColumn(block);
+    this.#link(block);
     this.#whole(block, 'version');
     const stamp = this.#whole(block, 'update_time_micros');
     const action = this.#skipColumn(block);
     if (!ACTIONS.some((known) => equals(block, action, known))) throw this.#damaged('its update_action is unknown');
-    this.#skipColumn(block);
+    this.#kind(block);
     const expiration = this.#skipColumn(block);
     if (!equals(block, expiration, NULL) && !isInteger(block, expiration)) {
       throw this.#damaged('its expiration_time_micros is not a number');
     }
     if (this.rows === 0 || stamp < this.minUpdateTimeMicros) this.minUpdateTimeMicros = stamp;
     if (stamp > this.maxUpdateTimeMicros) this.maxUpdateTimeMicros = stamp;
+  }
+
+  #link(block: Buffer): void {
+    const start = this.#skipColumn(block);
+    const end = this.#at - 1;
+    if (end - start > MAX_LINK_BYTES) throw this.#damaged(`its link is over ${MAX_LINK_BYTES} bytes long`);
+    for (let at = start; at < end; at++) {
+      if (block[at] === BACKSLASH) throw this.#damaged('its link has an escape');
+    }
+  }
+
+  #kind(block: Buffer): void {
+    const start = this.#skipColumn(block);
+    if (equals(block, start, NULL)) return;
+    for (let at = start; block[at] !== TAB; at++) {
+      if (block[at] !== BACKSLASH) continue;
+      if (!ESCAPED.includes(block[++at] ?? 0)) throw this.#damaged('its kind has an escape that COPY does not write');
+    }
   }
 
   /** Goes on behind the column's tab; returns where the column began. */

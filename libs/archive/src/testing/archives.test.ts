@@ -10,7 +10,8 @@ import { openArchive } from '../read/open-archive.js';
 import { writeArchive, type PackedPart, type WrittenArchive } from '../write/write-archive.js';
 import { packed, row, type Row } from './rows.test.js';
 import { memorySink, memorySource } from './streams.test.js';
-import { craftZip, type CraftedEnd, type CraftedEntry } from './zip-builder.test.js';
+import type { SparseBytes } from './sparse-bytes.test.js';
+import { craftSparseZip, craftZip, type CraftedEnd, type CraftedEntry } from './zip-builder.test.js';
 
 /** Support for the tests beside it (no test itself). Whole archives: written as they should be, and crafted otherwise. */
 
@@ -53,19 +54,29 @@ export interface Crafting {
   /** Text of the sums, out of the true ones. */
   readonly sums?: (sums: string) => string;
   readonly readme?: string;
+  readonly schema?: string;
   readonly entries?: (entries: CraftedEntry[]) => CraftedEntry[];
   readonly end?: CraftedEnd;
 }
 
 /** An archive made by hand, with sums that fit whatever is in it, so that only what was changed is wrong. */
 export async function crafted(crafting: Crafting = {}): Promise<Buffer> {
+  return craftZip(await craftedEntries(crafting), crafting.end);
+}
+
+/** The same where it is large and most of it zeros. */
+export async function sparselyCrafted(crafting: Crafting): Promise<SparseBytes> {
+  return craftSparseZip(await craftedEntries(crafting), crafting.end);
+}
+
+async function craftedEntries(crafting: Crafting): Promise<CraftedEntry[]> {
   const parts = crafting.parts ?? [await packed([row(), row({ version: 1, stamp: 2 })])];
   const manifest = looseManifest(parts.map(({ facts }) => facts));
   const manifestText = Buffer.from(crafting.manifest?.(manifest) ?? formatManifest(manifest));
   const readme = crafting.readme ?? README_TEXT;
   const contents: [string, Buffer][] = [
     [README, Buffer.from(readme)],
-    [SCHEMA, Buffer.from(SCHEMA_TEXT)],
+    [SCHEMA, Buffer.from(crafting.schema ?? SCHEMA_TEXT)],
     ...parts.map(({ content }, index): [string, Buffer] => [partName(index), content]),
     [MANIFEST, manifestText],
   ];
@@ -74,7 +85,7 @@ export async function crafted(crafting: Crafting = {}): Promise<Buffer> {
     .join('');
   contents.push([SUMS, Buffer.from(crafting.sums?.(sums) ?? sums)]);
   const entries = contents.map(([name, content]) => ({ name, content, descriptor: name.startsWith('parts/') }));
-  return craftZip(crafting.entries?.(entries) ?? entries, crafting.end);
+  return crafting.entries?.(entries) ?? entries;
 }
 
 /** The manifest of any facts, even of ones that no writer would take. */

@@ -1,6 +1,7 @@
 import { MANIFEST, README, SCHEMA, SUMS } from '../format/entry-names.js';
 import {
   damaged,
+  damagedPart,
   frameOf,
   GOOD,
   PART,
@@ -53,13 +54,13 @@ export const BROKEN_ENTRIES: Record<string, BrokenArchive> = {
     `${PART}: its size is not the one in the manifest`,
     withManifest((manifest) => ({ ...manifest, parts: [{ ...manifest.parts[0]!, bytes: 4000 }] })),
   ),
-  'wrong-name-in-header': damaged(
+  'wrong-name-in-header': damagedPart(
     'header contradicts the directory',
     withHeaders(PART, { name: PART.replace('1', '2') }, {}),
   ),
-  'wrong-crc': damaged('its CRC-32 is another one', withHeaders(PART, {}, { crc32: 1 })),
+  'wrong-crc': damagedPart('its CRC-32 is another one', withHeaders(PART, {}, { crc32: 1 })),
   'wrong-crc-of-readme': damaged('its CRC-32 is another one', withHeaders(README, { crc32: 1 }, { crc32: 1 })),
-  'wrong-descriptor': damaged('its descriptor contradicts the directory', {
+  'wrong-descriptor': damagedPart('its descriptor contradicts the directory', {
     entries: (entries) =>
       entries.map((entry) => (entry.name === PART ? { ...entry, descriptor: Buffer.alloc(16) } : entry)),
   }),
@@ -68,7 +69,7 @@ export const BROKEN_ENTRIES: Record<string, BrokenArchive> = {
   'flag-only-in-header': damaged('header contradicts the directory', withHeaders(README, { flags: 1 }, {})),
   'deflated-entry': damaged('compressed once more', withHeaders(PART, { method: 8 }, { method: 8 })),
   'deflated-manifest': damaged('compressed once more', withHeaders(MANIFEST, { method: 8 }, { method: 8 })),
-  'deflated-only-in-header': damaged('header contradicts the directory', withHeaders(PART, { method: 8 }, {})),
+  'deflated-only-in-header': damagedPart('header contradicts the directory', withHeaders(PART, { method: 8 }, {})),
   'link-entry': damaged('it is a link', withHeaders(README, {}, { attributes: 0xa1ff0000 })),
   'entry-on-another-disk': damaged('it is on another disk', withHeaders(PART, {}, { disk: 1 })),
   'entry-with-a-comment': damaged('it has a comment', withHeaders(PART, {}, { comment: 'hello' })),

@@ -1,5 +1,7 @@
 import { crc32 } from 'node:zlib';
 
+import { wholeOf, type SparseBytes } from './sparse-bytes.test.js';
+
 /** Support for the tests beside it (no test itself). A zip with every field under the test's hand, lies included. */
 
 /** Fields of an entry's two headers, where they shall not say the truth. */
@@ -25,6 +27,8 @@ export interface HeaderFields {
 export interface CraftedEntry {
   readonly name: string;
   readonly content: Buffer;
+  /** So many zero bytes behind the content, as part of it; its CRC-32 does not count them. */
+  readonly zeros?: number;
   readonly local?: HeaderFields;
   readonly central?: HeaderFields;
   /** CRC and sizes behind the content, as for parts; overrides what is there. */
@@ -41,6 +45,8 @@ export interface CraftedEnd {
   readonly directoryBytes?: number;
   readonly directoryOffset?: number;
   readonly comment?: Buffer;
+  /** So many zero bytes behind the records, as part of the directory. */
+  readonly zeros?: number;
   /** Bytes between the directory and the end records. */
   readonly gap?: Buffer;
   /** Writes zip64 records; their fields tell the truth unless given. */
@@ -61,16 +67,30 @@ const DATE = 0x00210000;
 const RECORD = { disk: 0, madeBy: 0x032d, attributes: 0x81a40020 };
 
 export function craftZip(entries: readonly CraftedEntry[], end: CraftedEnd = {}): Buffer {
-  const pieces: Buffer[] = [];
+  return wholeOf(craftSparseZip(entries, end));
+}
+
+/** The same, with the zeros of its entries left out. */
+export function craftSparseZip(entries: readonly CraftedEntry[], end: CraftedEnd = {}): SparseBytes {
+  const pieces: { at: number; bytes: Buffer }[] = [];
   const records: Buffer[] = [];
   let at = 0;
+  const add = (bytes: Buffer, zeros = 0): void => {
+    pieces.push({ at, bytes });
+    at += bytes.length + zeros;
+  };
   for (const entry of entries) {
-    const bytes = Buffer.concat([entry.gap ?? Buffer.alloc(0), ...localPieces(entry)]);
-    if (!entry.hidden) records.push(directoryRecord(entry, at + (entry.gap?.length ?? 0)));
-    pieces.push(bytes);
-    at += bytes.length;
+    if (entry.gap) add(entry.gap);
+    if (!entry.hidden) records.push(directoryRecord(entry, at));
+    const [header, behind] = localPieces(entry);
+    add(Buffer.concat([header, entry.content]), entry.zeros);
+    add(behind);
   }
-  return Buffer.concat([...pieces, ...records, endRecords(records, at, end), end.trailer ?? Buffer.alloc(0)]);
+  const directoryOffset = at;
+  add(Buffer.concat(records), end.zeros);
+  add(endRecords({ records, zeros: end.zeros ?? 0 }, directoryOffset, end));
+  if (end.trailer) add(end.trailer);
+  return { size: at, pieces };
 }
 
 /** A structure of so many bytes with these numbers in it, little endian. */
@@ -80,9 +100,9 @@ function structure(bytes: number, fields: readonly (readonly [at: number, bytes:
   return made;
 }
 
-function localPieces(entry: CraftedEntry): Buffer[] {
-  const { content, descriptor = false, local = {} } = entry;
-  const truth = { crc32: crc32(content), size: content.length };
+function localPieces(entry: CraftedEntry): [header: Buffer, behind: Buffer] {
+  const { content, zeros = 0, descriptor = false, local = {} } = entry;
+  const truth = { crc32: crc32(content), size: content.length + zeros };
   const inHeader = descriptor ? { crc32: 0, size: 0 } : truth;
   const name = Buffer.from(local.name ?? entry.name);
   const extra = local.extra ?? Buffer.alloc(0);
@@ -99,7 +119,7 @@ function localPieces(entry: CraftedEntry): Buffer[] {
     [26, 2, local.nameLength ?? name.length],
     [28, 2, extra.length],
   ]);
-  return [header, name, extra, content, descriptorOf(descriptor, truth)];
+  return [Buffer.concat([header, name, extra]), descriptorOf(descriptor, truth)];
 }
 
 interface Truth {
@@ -123,10 +143,11 @@ function descriptorOf(wanted: boolean | Buffer, truth: Truth): Buffer {
   ]);
 }
 
-function directoryRecord({ name, content, descriptor = false, central = {} }: CraftedEntry, offset: number): Buffer {
+function directoryRecord(entry: CraftedEntry, offset: number): Buffer {
+  const { name, content, zeros = 0, descriptor = false, central = {} } = entry;
   const nameBytes = Buffer.from(central.name ?? name);
   const [extra, comment] = [central.extra ?? Buffer.alloc(0), Buffer.from(central.comment ?? '')];
-  const truth = { crc32: crc32(content), size: content.length };
+  const truth = { crc32: crc32(content), size: content.length + zeros };
   const said = {
     ...RECORD,
     offset,
@@ -153,8 +174,13 @@ function directoryRecord({ name, content, descriptor = false, central = {} }: Cr
   return Buffer.concat([record, nameBytes, extra, comment]);
 }
 
-function endRecords(records: readonly Buffer[], directoryOffset: number, end: CraftedEnd): Buffer {
-  const directoryBytes = records.reduce((sum, record) => sum + record.length, 0);
+interface Directory {
+  readonly records: readonly Buffer[];
+  readonly zeros: number;
+}
+
+function endRecords({ records, zeros }: Directory, directoryOffset: number, end: CraftedEnd): Buffer {
+  const directoryBytes = records.reduce((sum, record) => sum + record.length, zeros);
   const gap = end.gap ?? Buffer.alloc(0);
   const truth = { entries: records.length, directoryBytes, directoryOffset };
   const zip64 = end.zip64 ? zip64Records(truth, directoryOffset + directoryBytes + gap.length, end.zip64) : [];

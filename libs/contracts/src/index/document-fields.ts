@@ -16,6 +16,8 @@ export const UPDATE_ACTIONS = ['POST', 'PUT', 'PATCH', 'DELETE'] as const;
 export type UpdateAction = (typeof UPDATE_ACTIONS)[number];
 
 export const MAX_DOCUMENT_BYTES = 1024 * 1024;
+/** Objects and lists inside each other, the document itself counted. */
+export const MAX_DOCUMENT_DEPTH = 256;
 export const MAX_MANAGEMENT_BODY_BYTES = 64 * 1024;
 
 export const bulkResultSchema = z.object({

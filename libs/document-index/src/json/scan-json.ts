@@ -1,3 +1,5 @@
+import { MAX_DOCUMENT_DEPTH } from '@tidemark/contracts';
+
 /** A member of a JSON object, as written: `text.slice(keyStart, keyEnd)` is the quoted name, the value likewise. */
 export interface Member {
   /** The name with its escapes resolved. */
@@ -17,11 +19,9 @@ export class JsonSyntaxError extends Error {
   }
 }
 
-export const MAX_JSON_DEPTH = 256;
-
 /**
  * The members of the JSON object that `text` is, nothing converted: numbers keep every digit, strings every escape.
- * Strict RFC 8259, and beyond it no duplicate name in any object and at most {@link MAX_JSON_DEPTH} levels.
+ * Strict RFC 8259, and beyond it no duplicate name in any object and at most {@link MAX_DOCUMENT_DEPTH} levels.
  */
 export function scanObject(text: string): Member[] {
   const scanner = new Scanner(text);
@@ -96,7 +96,7 @@ class Scanner {
   }
 
   #enter(depth: number): void {
-    if (depth > MAX_JSON_DEPTH) throw this.#error(`more than ${MAX_JSON_DEPTH} levels`);
+    if (depth > MAX_DOCUMENT_DEPTH) throw this.#error(`more than ${MAX_DOCUMENT_DEPTH} levels`);
     this.#at++;
   }
 

@@ -1,7 +1,9 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 
-import { compactJson, JsonSyntaxError, MAX_JSON_DEPTH, scanObject } from './scan-json.js';
+import { MAX_DOCUMENT_DEPTH } from '@tidemark/contracts';
+
+import { compactJson, JsonSyntaxError, scanObject } from './scan-json.js';
 
 describe('scanObject', () => {
   test('gives the members as written', () => {
@@ -126,8 +128,8 @@ describe('scanObject', () => {
 
   test('depth is bounded and long tokens are not', () => {
     const nested = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels);
-    expect(scanObject(`{"a":${nested(MAX_JSON_DEPTH - 1)}}`)).toHaveLength(1);
-    expect(() => scanObject(`{"a":${nested(MAX_JSON_DEPTH)}}`)).toThrow('levels');
+    expect(scanObject(`{"a":${nested(MAX_DOCUMENT_DEPTH - 1)}}`)).toHaveLength(1);
+    expect(() => scanObject(`{"a":${nested(MAX_DOCUMENT_DEPTH)}}`)).toThrow('levels');
     expect(() => scanObject(`{"a":${'['.repeat(1_000_000)}`)).toThrow('levels');
     const long = [`"${'x'.repeat(1 << 20)}"`, `"${'\\n'.repeat(1 << 19)}"`, '9'.repeat(1 << 20)];
     for (const value of long) expect(compactJson(scanObject(` {"a" : ${value} } `)[0]!.value)).toBe(value);

@@ -43,6 +43,13 @@ export function sqlState(error: unknown): string {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
 }
 
+/** SQLSTATE classes of what is wrong with rows: data exceptions, broken constraints, more than the server can take. */
+const REFUSED_ROW = /^(22|23|54)/;
+
+export function isRefusedRow(error: unknown): boolean {
+  return REFUSED_ROW.test(sqlState(error));
+}
+
 const CANCELED = '57014';
 const LOCK_NOT_AVAILABLE = '55P03';
 const UNDEFINED_TABLE = '42P01';

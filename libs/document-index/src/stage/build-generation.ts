@@ -9,7 +9,7 @@ import {
   tablesOf,
   type Tables,
 } from '../layout/layout.js';
-import { sqlState, withClient } from '../postgres/transaction.js';
+import { isRefusedRow, sqlState, withClient } from '../postgres/transaction.js';
 import { checkLinks, deriveDocuments } from './check-staged.js';
 import { refuseFuture } from './future.js';
 import { lockStaged, type StagedClaim, type StagedRow } from './staged-row.js';
@@ -104,7 +104,8 @@ function clear(tables: Tables): string {
 
 async function indexVersions(client: pg.ClientBase, tables: Tables): Promise<void> {
   await runAll(client, createVersionsIndexes(tables)).catch((error: unknown) => {
-    throw sqlState(error) === UNIQUE_VIOLATION ? new StagedRowsError('a version of a link comes twice') : error;
+    if (sqlState(error) === UNIQUE_VIOLATION) throw new StagedRowsError('a version of a link comes twice');
+    throw isRefusedRow(error) ? new StagedRowsError('a link is not valid') : error;
   });
 }
 

@@ -9,11 +9,8 @@ import type { LoadedPart } from '@tidemark/contracts';
 import { workingFor } from '../catalog/attempts.js';
 import { StagedRowsError } from '../errors.js';
 import { COLUMN_NAMES, tablesOf } from '../layout/layout.js';
-import { sqlState, withTransaction } from '../postgres/transaction.js';
+import { isRefusedRow, withTransaction } from '../postgres/transaction.js';
 import { lockStaged, type StagedClaim } from './staged-row.js';
-
-/** SQLSTATE classes of what is wrong with the rows themselves: data exceptions and broken constraints. */
-const REFUSED_ROW = /^(22|23)/;
 
 /**
  * Loads one part in one transaction, leaving out rows behind the boundary. `rows` is checked COPY text that ends with
@@ -36,9 +33,7 @@ export async function loadPart(
     const boundary = boundaryMicros === null ? '' : `WHERE (update_time_micros > ${boundaryMicros}) IS NOT TRUE`;
     const copy = client.query(copyFrom(`COPY ${versions} (${COLUMN_NAMES}) FROM STDIN ${boundary}`));
     await pipeline(rows, copy).catch((error: unknown) => {
-      throw REFUSED_ROW.test(sqlState(error))
-        ? new StagedRowsError('a row that no index can hold', { part: target.part })
-        : error;
+      throw isRefusedRow(error) ? new StagedRowsError('a row that no index can hold', { part: target.part }) : error;
     });
     await client.query('INSERT INTO catalog.staged_part (generation, part, rows_loaded) VALUES ($1, $2, $3)', [
       target.generation,

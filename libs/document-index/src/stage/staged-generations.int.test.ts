@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { Readable } from 'node:stream';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -63,6 +63,12 @@ describe('a history that is not whole is refused, and the live index stays', () 
     ['a link without a slash', [row('a', 0, 1)], 'a link is not valid', 'a'],
     ['a link with a newline', [row('/a\\nb', 0, 1)], 'a link is not valid', '/a\nb'],
     ['a link that is too long', [row(`/${'a'.repeat(1024)}`, 0, 1)], 'a link is not valid', undefined],
+    [
+      'a link that no index takes',
+      [row(`/${randomBytes(20_000).toString('hex')}`, 0, 1)],
+      'a link is not valid',
+      undefined,
+    ],
   ])('%s', async (_, parts, what, link) => {
     const { status } = await staged(parts, 1);
     expect(status).toMatchObject({
@@ -77,10 +83,11 @@ describe('a history that is not whole is refused, and the live index stays', () 
     expect(status).toMatchObject({ state: 'FAILED', error: { details: { expected: 2, counted: 1 } } });
   });
 
-  test('a body that is not JSON, a column too many, a number that is none: the part is not loaded', async () => {
+  test('a body that is not JSON or too deep for the server, a column too many, a number that is none: the part is not loaded', async () => {
     const { sessionId } = await it.index.staged.open(request());
     for (const bad of [
       row('/a', 0, 1, 'PUT', '{'),
+      row('/a', 0, 1, 'PUT', `${'{"a":'.repeat(100_000)}1${'}'.repeat(100_000)}`),
       `${row('/a', 0, 1).trimEnd()}\tx\n`,
       '/a\tx\t1\tPUT\t\\N\t\\N\t{}\n',
     ]) {

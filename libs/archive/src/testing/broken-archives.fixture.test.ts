@@ -1,13 +1,9 @@
-import { randomBytes } from 'node:crypto';
-import { constants } from 'node:zlib';
-
 import { MAX_PART_RAW_BYTES } from '../format/limits.js';
 import { formatManifest } from '../format/manifest.js';
 import { crafted } from './archives.test.js';
 import {
   damaged,
   file,
-  frameOf,
   GOOD,
   PART,
   withEnd,
@@ -16,6 +12,10 @@ import {
   withPart,
   type BrokenArchive,
 } from './breaking.test.js';
+import { GIGABYTES, MANIFEST_BOMBS, THOUSANDS } from './broken-large.test.js';
+import { BROKEN_KINDS, BROKEN_NAMES, MISPLACED } from './broken-names.test.js';
+import { BOMBS, BROKEN_PARTS } from './broken-parts.test.js';
+import { BAD_BODIES, BAD_HISTORIES, FORGED_COLUMNS, FROM_FUTURE } from './broken-rows.test.js';
 import { BROKEN_ENTRIES, BROKEN_STRUCTURES } from './broken-zips.test.js';
 import { craftZip } from './zip-builder.test.js';
 
@@ -24,49 +24,67 @@ import { craftZip } from './zip-builder.test.js';
 const FOREIGN: Record<string, BrokenArchive> = {
   'lucene-index': {
     code: 'ARCHIVE_FOREIGN',
+    refusedAt: 'OPENING',
     says: 'Lucene',
     make: () => craftZip(['_0.cfe', '_0.cfs', '_0.si', 'segments_2', 'write.lock'].map(file)),
   },
   'other-zip': {
     code: 'ARCHIVE_FOREIGN',
+    refusedAt: 'OPENING',
     says: 'a zip of something else (2 entries: "index.js", "package.json")',
     make: () => craftZip([file('index.js'), file('package.json')]),
   },
   'other-zip-with-a-comment': {
     code: 'ARCHIVE_FOREIGN',
+    refusedAt: 'OPENING',
     says: 'a zip of something else',
     make: () => craftZip([file('index.js')], { comment: Buffer.from('made elsewhere') }),
   },
   'other-zip-with-a-manifest': {
     code: 'ARCHIVE_FOREIGN',
+    refusedAt: 'OPENING',
     says: 'a zip of something else',
     make: () => craftZip([file('manifest.json'), file('background.js')]),
   },
   'other-manifest': {
     code: 'ARCHIVE_FOREIGN',
+    refusedAt: 'OPENING',
     says: 'manifest.json is of something else',
     make: () => crafted({ manifest: () => '{"name":"an extension","manifest_version":3}' }),
   },
-  'empty-zip': { code: 'ARCHIVE_FOREIGN', says: 'nothing in it', make: () => craftZip([]) },
-  'text-file': { code: 'ARCHIVE_FOREIGN', says: 'not a zip', make: () => Buffer.from('dear diary\n'.repeat(30)) },
-  'one-byte': { code: 'ARCHIVE_FOREIGN', says: 'not a zip', make: () => Buffer.from('x') },
-  'large-noise': { code: 'ARCHIVE_FOREIGN', says: 'not a zip', make: () => Buffer.alloc(200_000, 0xa5) },
+  'empty-zip': { code: 'ARCHIVE_FOREIGN', refusedAt: 'OPENING', says: 'nothing in it', make: () => craftZip([]) },
+  'text-file': {
+    code: 'ARCHIVE_FOREIGN',
+    refusedAt: 'OPENING',
+    says: 'not a zip',
+    make: () => Buffer.from('dear diary\n'.repeat(30)),
+  },
+  'one-byte': { code: 'ARCHIVE_FOREIGN', refusedAt: 'OPENING', says: 'not a zip', make: () => Buffer.from('x') },
+  'large-noise': {
+    code: 'ARCHIVE_FOREIGN',
+    refusedAt: 'OPENING',
+    says: 'not a zip',
+    make: () => Buffer.alloc(200_000, 0xa5),
+  },
 };
 
 const TRUNCATED: Record<string, BrokenArchive> = {
-  'empty-file': { code: 'ARCHIVE_TRUNCATED', says: 'it is empty', make: () => Buffer.alloc(0) },
+  'empty-file': { code: 'ARCHIVE_TRUNCATED', refusedAt: 'OPENING', says: 'it is empty', make: () => Buffer.alloc(0) },
   'cut-in-half': {
     code: 'ARCHIVE_TRUNCATED',
+    refusedAt: 'OPENING',
     says: 'does not end as one',
     make: async () => (await crafted()).subarray(0, 2000),
   },
   'end-cut-off': {
     code: 'ARCHIVE_TRUNCATED',
+    refusedAt: 'OPENING',
     says: 'does not end as one',
     make: async () => (await crafted()).subarray(0, -1),
   },
   'bytes-appended': {
     code: 'ARCHIVE_TRUNCATED',
+    refusedAt: 'OPENING',
     says: 'does not end as one',
     make: () => crafted(withEnd({ trailer: Buffer.from('more') })),
   },
@@ -75,11 +93,13 @@ const TRUNCATED: Record<string, BrokenArchive> = {
 const VERSIONS: Record<string, BrokenArchive> = {
   'version-2': {
     code: 'ARCHIVE_VERSION_UNKNOWN',
+    refusedAt: 'OPENING',
     says: 'format version 2, and this product reads version 1',
     make: () => crafted(withManifest((manifest) => ({ ...manifest, formatVersion: 2, news: true }))),
   },
   'version-2-with-other-entries': {
     code: 'ARCHIVE_VERSION_UNKNOWN',
+    refusedAt: 'OPENING',
     says: 'format version 2',
     make: () =>
       crafted({
@@ -119,37 +139,28 @@ const MANIFESTS: Record<string, BrokenArchive> = {
   'declares-the-impossible': damaged('more rows than its bytes', withPart(GOOD, { facts: { rawBytes: 100_000_000 } })),
 };
 
-const PARTS: Record<string, BrokenArchive> = {
-  'part-with-another-sum': damaged('its SHA-256 is another one', withPart(GOOD, { facts: { sha256: '0'.repeat(64) } })),
-  bomb: damaged('more than its 1000 bytes of rows', withPart(GOOD.repeat(400_000), { facts: { rawBytes: 1000 } })),
-  'two-frames': damaged(
-    'after its zstd frame',
-    withPart(GOOD + GOOD, { content: Buffer.concat([frameOf(GOOD), frameOf(GOOD)]) }),
-  ),
-  'bytes-behind-the-frame': damaged(
-    'after its zstd frame',
-    withPart(GOOD, { content: Buffer.concat([frameOf(GOOD), Buffer.of(0)]) }),
-  ),
-  'frame-cut-off': damaged('frame is cut off', withPart(GOOD, { content: frameOf(GOOD).subarray(0, -3) })),
-  'frame-of-noise': damaged('does not begin as a zstd frame', withPart(GOOD, { content: randomBytes(100) })),
-  'window-too-large': damaged('window over', {
-    ...withPart(GOOD.repeat(500_000), { content: frameOf(GOOD.repeat(500_000), { [constants.ZSTD_c_windowLog]: 24 }) }),
-  }),
-  'no-line-end': damaged('line 2: it has no line end', withPart(GOOD + GOOD.trimEnd(), { facts: { rows: 2 } })),
-  'carriage-return': damaged('line 1: it has a carriage return', withPart(GOOD.replace('{}', '{"a":"\r"}'))),
-  'end-mark-of-copy': damaged('line 2: it does not start with /', withPart(`${GOOD}\\.\n${GOOD}`)),
-  'six-columns': damaged('fewer than seven columns', withPart('/a\t0\t1\tPUT\t\\N\t{}\n')),
-  'eight-columns': damaged('body does not start with {', withPart('/a\t0\t1\tPUT\t\\N\t\\N\t\\N\t{}\n')),
-  'wrong-row-count': damaged('its rows is 1 and should be 2', withPart(GOOD, { facts: { rows: 2 } })),
-  'wrong-stamps': damaged('its maxUpdateTimeMicros is 1', withPart(GOOD, { facts: { maxUpdateTimeMicros: 2 } })),
-};
-
+/** Each by the name of its defect. */
 export const BROKEN_ARCHIVES: Readonly<Record<string, BrokenArchive>> = {
   ...FOREIGN,
   ...TRUNCATED,
   ...VERSIONS,
   ...BROKEN_ENTRIES,
+  ...BROKEN_NAMES,
+  ...BROKEN_KINDS,
+  ...MISPLACED,
   ...BROKEN_STRUCTURES,
+  ...THOUSANDS,
+  ...GIGABYTES,
   ...MANIFESTS,
-  ...PARTS,
+  ...MANIFEST_BOMBS,
+  ...BROKEN_PARTS,
+  ...BOMBS,
+  ...FORGED_COLUMNS,
+  ...BAD_BODIES,
+  ...BAD_HISTORIES,
+  ...FROM_FUTURE,
 };
+
+export type { BrokenArchive, RefusedAt } from './breaking.test.js';
+export { archiveWithHostileSchema } from './broken-large.test.js';
+export { sparseOf, type SparseBytes } from './sparse-bytes.test.js';
