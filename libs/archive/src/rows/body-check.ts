@@ -47,7 +47,8 @@ export class BodyCheck {
   }
 }
 
-const TOKEN = /"(?:[^"\\]|\\.)*"|[{}[\]:]/g;
+/** A string that does not end goes up to the end, so that its quotes are not tried again. */
+const TOKEN = /"(?:[^"\\]|\\[^])*(?:"|\\?$)|[{}[\]:]/g;
 
 /** Names of an object's own members, where the text is an object's. */
 function topNames(json: string): string[] {
