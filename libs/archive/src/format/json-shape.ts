@@ -17,27 +17,34 @@ export interface JsonShape {
   readonly members: number;
   /** Names in the object that has the most of them; of those nested deeper than a few levels nothing is said. */
   readonly mostMembers: number;
+  /** Names that differ, however often they come; counted a little beyond {@link NAMES_COUNTED}, and no further. */
+  readonly names: number;
   /** Bytes of the longest text, number or blank. */
   readonly longest: number;
 }
 
 const LEVELS_COUNTED = 16;
+const NAMES_COUNTED = 1000;
 
 /** Looks at the bytes of a JSON text without making anything of them. Says nothing about whether it is JSON. */
 export function jsonShape(text: Uint8Array): JsonShape {
   const shape = new Shape();
   let longest = 0;
   let tokenAt = 0;
+  let stringAt = 0;
   for (let at = 0; at < text.length; at++) {
     const byte = text[at] ?? 0;
-    if (byte === QUOTE) at = endOfString(text, at);
-    else if (shape.count(byte)) {
+    if (byte === QUOTE) {
+      stringAt = at;
+      at = endOfString(text, at);
+    } else if (shape.count(byte)) {
       if (at - tokenAt > longest) longest = at - tokenAt;
+      if (byte === COLON) shape.name(text.subarray(stringAt, at));
       tokenAt = at + 1;
     }
   }
-  const { levels, values, members, mostMembers } = shape;
-  return { levels, values, members, mostMembers, longest: Math.max(longest, text.length - tokenAt) };
+  const { levels, values, members, mostMembers, names } = shape;
+  return { levels, values, members, mostMembers, names, longest: Math.max(longest, text.length - tokenAt) };
 }
 
 class Shape {
@@ -46,6 +53,8 @@ class Shape {
   members = 0;
   mostMembers = 0;
   #depth = 0;
+  /** By a number for each. */
+  readonly #names = new Set<number>();
   /** Members so far of the object at each level; what is counted beyond its length is lost. */
   readonly #inside = new Uint32Array(LEVELS_COUNTED);
 
@@ -57,6 +66,17 @@ class Shape {
     else if ((byte | BRACKET_BIT) === CLOSE) this.#depth--;
     else return false;
     return true;
+  }
+
+  get names(): number {
+    return this.#names.size;
+  }
+
+  name(text: Uint8Array): void {
+    if (this.#names.size > NAMES_COUNTED) return;
+    let hash = 0;
+    for (const byte of text) hash = (Math.imul(hash, 31) + byte) | 0;
+    this.#names.add(hash);
   }
 
   #member(): void {

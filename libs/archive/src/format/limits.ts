@@ -20,6 +20,8 @@ export const MAX_MANIFEST_DEPTH = 8;
 export const MAX_MANIFEST_VALUES = 8 * MAX_PARTS + 100;
 /** In one object. */
 export const MAX_MANIFEST_FIELDS = 64;
+/** That differ; the format has some forty. */
+export const MAX_MANIFEST_NAMES = 256;
 /** Of one text as it is written: 1,024 characters, each as an escape of six bytes, and some blanks. */
 export const MAX_MANIFEST_TEXT_BYTES = 8 * KIB;
 export const MAX_SUMS_BYTES = 8 * MIB;

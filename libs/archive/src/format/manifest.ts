@@ -7,6 +7,7 @@ import { jsonShape, membersOf, type JsonShape } from './json-shape.js';
 import {
   MAX_MANIFEST_DEPTH,
   MAX_MANIFEST_FIELDS,
+  MAX_MANIFEST_NAMES,
   MAX_MANIFEST_TEXT_BYTES,
   MAX_MANIFEST_VALUES,
   MAX_PARTS,
@@ -99,6 +100,7 @@ const SHAPE_LIMITS: readonly (readonly [measure: keyof JsonShape, limit: number,
   ['levels', MAX_MANIFEST_DEPTH, `it is nested deeper than ${MAX_MANIFEST_DEPTH} levels`],
   ['values', MAX_MANIFEST_VALUES, `it has over ${MAX_MANIFEST_VALUES} values`],
   ['mostMembers', MAX_MANIFEST_FIELDS, `it has an object of over ${MAX_MANIFEST_FIELDS} fields`],
+  ['names', MAX_MANIFEST_NAMES, `it has over ${MAX_MANIFEST_NAMES} names`],
   ['longest', MAX_MANIFEST_TEXT_BYTES, `it has a text of over ${MAX_MANIFEST_TEXT_BYTES} bytes`],
 ];
 

@@ -190,6 +190,7 @@ describe('jsonShape', () => {
     expect(shapeOf('{"a":1,"a":{"b":2}}')).toMatchObject({ members: 3 });
     expect(shapeOf('[{"a":1,"b":{"c":2},"d":3},{"e":{}},{"f":1,"g":1}]')).toMatchObject({ members: 7, mostMembers: 3 });
     expect(shapeOf(']]:')).toMatchObject({ members: 1 });
+    expect(shapeOf('[{"a":1,"b":{"a":2}},{"a":"c"}]')).toMatchObject({ members: 4, names: 2 });
     expect(shapeOf('[1,"a,[:", 12]')).toMatchObject({ values: 4, longest: 6 });
     expect(shapeOf('[] \n   "')).toMatchObject({ longest: 6 });
   });

@@ -155,7 +155,7 @@ export const MANIFEST_BOMBS: Record<string, BrokenArchive> = {
     formatManifest(manifest).replace('{', `{${many(400_000, (n) => `"${n.toString(36)}":0,`).join('')}`),
   ),
   'manifest-of-other-names-in-each-part': manifestOf(
-    'parts.0',
+    'it has over 256 names',
     () => `${HEAD},"parts":[${many(50_000, (n) => `{${many(7, (m) => `"${n * 7 + m}n":0`).join(',')}}`).join(',')}]}`,
   ),
   'manifest-of-one-name': manifestOf('it has a text of over 8192 bytes', (manifest) =>
