@@ -92,6 +92,11 @@ whereItIs(`random faults for ${SECONDS} s, TIDEMARK_TEST_SEED=${SEED}`, () => {
     const wanted = last && 'timeSnapshotBoundaryMicros' in last.request ? system.atMoment : system.archived;
     if (last)
       expect({ seed: SEED, hash: (await system.fingerprint()).hash }).toEqual({ seed: SEED, hash: wanted.hash });
+    const ids = jobs.map(({ id }) => id);
+    expect({ seed: SEED, ends: await system.endsTold(ids) }).toEqual({
+      seed: SEED,
+      ends: new Map(ids.map((id) => [id, 1])),
+    });
     await system.atRest();
     const counts = (of: (job: Job) => string): string =>
       [...new Set(jobs.map(of))].map((one) => `${jobs.filter((job) => of(job) === one).length} ${one}`).join(', ');

@@ -19,14 +19,23 @@ import {
   type Job,
   type Random,
   type RunningServices,
+  type WayTo,
 } from '@tidemark/testing';
 
 import { PrivateBroker } from './private-broker.fixture.test.js';
+import { PrivatePostgres } from './private-postgres.fixture.test.js';
 
 /** Support for tests of random faults (no test itself): two of each service, every way between them can break. */
 
 const PIECE = String(64 * 1024);
 const LEASE_SECONDS = 1;
+
+interface Ways {
+  readonly postgres: PostgresProxy;
+  readonly broker: TcpProxy;
+  /** From a gateway or a worker to an index-service, a gateway or the depot. */
+  readonly between: TcpProxy[];
+}
 
 export class ChaosSystem {
   archived: IndexFingerprint = { liveGeneration: 0, previousGeneration: null, versions: 0, hash: '' };
@@ -37,23 +46,33 @@ export class ChaosSystem {
 
   private constructor(
     readonly it: RunningServices,
-    private readonly broker: PrivateBroker,
-    private readonly ways: { readonly postgres: PostgresProxy; readonly broker: TcpProxy },
-    private readonly depot: { readonly process: TestProcess; readonly folder: string },
+    private readonly servers: { readonly broker: PrivateBroker; readonly postgres: PrivatePostgres },
+    private readonly ways: Ways,
+    private readonly depot: Depot,
+    /** The queue that every event is kept in. */
+    private readonly events: string,
   ) {}
 
   static async open(): Promise<ChaosSystem> {
-    const [broker, postgres] = await Promise.all([PrivateBroker.start(), PostgresProxy.open()]);
+    const [broker, postgres] = await Promise.all([PrivateBroker.start(), PrivatePostgres.start()]);
     const { hostname, port } = new URL(broker.url);
-    const way = await TcpProxy.open({ host: hostname, port: Number(port) });
-    const folder = await mkdtemp(join(tmpdir(), 'tidemark-depot-'));
-    // Its port stays: it is started again under the URL that jobs know.
-    const settings = { PORT: String(20_000 + (process.pid % 10_000)), TIDEMARK_DEPOT_FOLDER: folder };
-    const depot = await new TestProcess({ app: 'archive-depot', settings }).start();
+    const ways: Ways = {
+      postgres: await PostgresProxy.open(postgres.url),
+      broker: await TcpProxy.open({ host: hostname, port: Number(port) }),
+      between: [],
+    };
+    const wayTo = async (url: string): Promise<string> => {
+      const way = await TcpProxy.open({ host: '127.0.0.1', port: Number(new URL(url).port) });
+      ways.between.push(way);
+      return new URL(way.urlOf(url)).origin;
+    };
+    const depot = await Depot.start(wayTo);
     const it = await startServices({
-      proxy: postgres,
-      amqpUrl: way.urlOf(broker.url),
+      postgresUrl: postgres.url,
+      proxy: ways.postgres,
+      amqpUrl: ways.broker.urlOf(broker.url),
       counts: { gateways: 2, indexServices: 2, workers: 2 },
+      wayTo,
       settings: {
         TIDEMARK_LEASE_SECONDS: String(LEASE_SECONDS),
         TIDEMARK_PART_BYTES: PIECE,
@@ -63,7 +82,10 @@ export class ChaosSystem {
         TIDEMARK_HTTP_ALLOW_PRIVATE: '127.0.0.1',
       },
     });
-    const system = new ChaosSystem(it, broker, { postgres, broker: way }, { process: depot, folder });
+    const bystander = await Bystander.open({ ...it.services, amqpUrl: broker.url });
+    const events = await bystander.keep('tidemark.events', '#');
+    await bystander.close();
+    const system = new ChaosSystem(it, { broker, postgres }, ways, depot, events);
     await system.#fill();
     return system;
   }
@@ -92,6 +114,9 @@ export class ChaosSystem {
         await sleep(random(1_000));
         await this.depot.process.start();
       }),
+    'restart PostgreSQL': () => this.#alone(this.ways.postgres, () => this.servers.postgres.restart()),
+    'cut two processes off from each other': (random) => this.#breakWay(random, (way) => way.cut()),
+    'swallow what two processes say to each other': (random) => this.#breakWay(random, (way) => way.swallow()),
     'cut PostgreSQL off': (random) =>
       this.#alone(this.ways.postgres, async () => {
         this.ways.postgres.cut();
@@ -99,26 +124,26 @@ export class ChaosSystem {
         this.ways.postgres.mend();
       }),
     'cut the broker off': (random) =>
-      this.#alone(this.broker, async () => {
+      this.#alone(this.servers.broker, async () => {
         this.ways.broker.cut();
         await sleep(random(2_000));
         this.ways.broker.mend();
       }),
     'swallow what is said to the broker': (random) =>
-      this.#alone(this.broker, async () => {
+      this.#alone(this.servers.broker, async () => {
         this.ways.broker.swallow();
         await sleep(random(2_000));
         this.ways.broker.mend();
       }),
     'restart the broker': () =>
-      this.#alone(this.broker, async () => {
-        await this.broker.stop();
-        await this.broker.startAgain();
+      this.#alone(this.servers.broker, async () => {
+        await this.servers.broker.stop();
+        await this.servers.broker.startAgain();
       }),
     'delete a queue': (random) =>
-      this.#alone(this.broker, async () => {
+      this.#alone(this.servers.broker, async () => {
         const queues = ['tidemark.jobs.backup', 'tidemark.jobs.restore', 'tidemark.reports'] as const;
-        const bystander = await Bystander.open({ ...this.it.services, amqpUrl: this.broker.url });
+        const bystander = await this.#bystander();
         await bystander.deleteQueue(queues[random(queues.length)] ?? queues[0]);
         await bystander.close();
       }),
@@ -149,9 +174,7 @@ export class ChaosSystem {
   }
 
   destination(scheme: 'file' | 'http', name: string): string {
-    return scheme === 'file'
-      ? `file:${this.it.archives}/${name}.zip`
-      : `${this.depot.process.url}/archives/${name}.zip`;
+    return scheme === 'file' ? `file:${this.it.archives}/${name}.zip` : `${this.depot.url}/archives/${name}.zip`;
   }
 
   async sha256Of(destination: string): Promise<string> {
@@ -171,6 +194,21 @@ export class ChaosSystem {
     return (await query<{ id: string }>(this.it.databaseUrl, sql)).map(({ id }) => id);
   }
 
+  /** How many ends of a job were told, by its id, as soon as there is one of each; the same told again counts once. */
+  async endsTold(ids: readonly string[]): Promise<Map<string, number>> {
+    const revisions = new Map(ids.map((id) => [id, new Set<number>()]));
+    const bystander = await this.#bystander();
+    while ([...revisions.values()].some((told) => told.size === 0)) {
+      for (const body of await bystander.drain(this.events)) {
+        const { id, revision } = JSON.parse(body) as Job;
+        revisions.get(id)?.add(revision);
+      }
+      await sleep(100);
+    }
+    await bystander.close();
+    return new Map([...revisions].map(([id, told]) => [id, told.size]));
+  }
+
   /** Resolves when nothing half made lies anywhere; what a sweep has to find may take some seconds. */
   async atRest(): Promise<void> {
     const left = async (): Promise<string[]> => [
@@ -183,9 +221,22 @@ export class ChaosSystem {
 
   async close(): Promise<void> {
     await this.it.remove();
-    await this.ways.broker.close();
-    await Promise.all([this.broker.remove(), this.ways.postgres.close(), this.depot.process.stop()]);
-    await rm(this.depot.folder, { recursive: true });
+    await Promise.all([this.ways.broker, this.ways.postgres, ...this.ways.between].map((way) => way.close()));
+    await Promise.all([this.servers.broker.remove(), this.servers.postgres.remove(), this.depot.remove()]);
+  }
+
+  #bystander(): Promise<Bystander> {
+    return Bystander.open({ ...this.it.services, amqpUrl: this.servers.broker.url });
+  }
+
+  #breakWay(random: Random, breakIt: (way: TcpProxy) => void): Promise<boolean> {
+    const { between } = this.ways;
+    const way = between[random(between.length)]!;
+    return this.#alone(way, async () => {
+      breakIt(way);
+      await sleep(random(3_000 * LEASE_SECONDS));
+      way.mend();
+    });
   }
 
   async #alone(target: object, work: () => Promise<void>): Promise<boolean> {
@@ -222,6 +273,27 @@ export class ChaosSystem {
       const { status } = await client.backup(this.destination(scheme, 'base'));
       if (status !== 200) throw new Error(`no archive to begin with: ${status}`);
     }
+  }
+}
+
+/** A depot that keeps its port, and is reached by a way that can be cut. */
+class Depot {
+  private constructor(
+    readonly process: TestProcess,
+    readonly folder: string,
+    readonly url: string,
+  ) {}
+
+  static async start(wayTo: WayTo): Promise<Depot> {
+    const folder = await mkdtemp(join(tmpdir(), 'tidemark-depot-'));
+    const settings = { PORT: String(20_000 + (process.pid % 10_000)), TIDEMARK_DEPOT_FOLDER: folder };
+    const depot = await new TestProcess({ app: 'archive-depot', settings }).start();
+    return new Depot(depot, folder, await wayTo(depot.url));
+  }
+
+  async remove(): Promise<void> {
+    await this.process.stop();
+    await rm(this.folder, { recursive: true });
   }
 }
 

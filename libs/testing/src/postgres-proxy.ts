@@ -18,7 +18,7 @@ interface Hold {
   readonly released: PromiseWithResolvers<undefined>;
 }
 
-/** A way to the test server on which connections can be held up, by the name that they give themselves, or all be cut. */
+/** A way to the test server, or another one, on which connections can be held up, by the name that they give themselves, or all be cut. */
 export class PostgresProxy {
   readonly #holds = new Set<Hold>();
   readonly #sockets = new Set<Socket>();
@@ -29,9 +29,9 @@ export class PostgresProxy {
     private readonly target: URL,
   ) {}
 
-  static async open(): Promise<PostgresProxy> {
+  static async open(serverUrl = testServerUrl()): Promise<PostgresProxy> {
     const server = createServer();
-    const proxy = new PostgresProxy(server, new URL(testServerUrl()));
+    const proxy = new PostgresProxy(server, new URL(serverUrl));
     server.on('connection', (client) => proxy.#accept(client));
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');

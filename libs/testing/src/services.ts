@@ -26,6 +26,9 @@ export interface ServicesIdentity {
 /** Over those of all processes, for those of one kind. */
 export type SettingsByApp = Partial<Record<AppName, Readonly<Record<string, string>>>>;
 
+/** Gives the URL by which one process reaches another: its own, or one on a way to it that can be cut. */
+export type WayTo = (url: string) => Promise<string>;
+
 interface ServicesOptions {
   readonly home: string;
   readonly databaseUrl: string;
@@ -36,6 +39,7 @@ interface ServicesOptions {
   readonly amqpUrl?: string;
   readonly within?: readonly string[];
   readonly script?: string | undefined;
+  readonly wayTo?: WayTo;
 }
 
 /**
@@ -69,11 +73,11 @@ export class Services {
     const indexPorts = await freePorts(indexServices);
     const internalPorts = await freePorts(gateways);
     this.internalUrls = internalPorts.map((port) => `http://127.0.0.1:${port}`);
-    this.indexServices = indexPorts.map((port) => this.#indexService(port));
+    this.indexServices = await Promise.all(indexPorts.map((port) => this.#indexService(port)));
     this.gateways = await Promise.all(
-      internalPorts.map(async (internal, n) => this.#gateway({ internal, index: nth(indexPorts, n) })),
+      internalPorts.map((internal, n) => this.#gateway({ internal, index: nth(indexPorts, n) })),
     );
-    this.workers = Array.from({ length: workers }, (_, n) => this.#worker(n, nth(internalPorts, n)));
+    this.workers = await Promise.all(Array.from({ length: workers }, (_, n) => this.#worker(n, nth(internalPorts, n))));
     await Promise.all(this.processes.map((process) => process.start()));
   }
 
@@ -95,10 +99,11 @@ export class Services {
     await removeTopology(this.identity);
   }
 
-  #indexService(port: number): TestProcess {
+  async #indexService(port: number): Promise<TestProcess> {
     return this.#process('index-service', {
       HOST: '127.0.0.1',
       PORT: String(port),
+      TIDEMARK_ADVERTISE_URL: await this.#wayTo(port),
       TIDEMARK_GRANT_KEY: this.identity.grantKeys.publicKey,
     });
   }
@@ -107,20 +112,25 @@ export class Services {
     return this.#process('gateway', {
       PORT: String(nth(await freePorts(1), 0)),
       TIDEMARK_INTERNAL_PORT: String(internal),
-      TIDEMARK_INDEX_URL: `http://127.0.0.1:${index}`,
+      TIDEMARK_INDEX_URL: await this.#wayTo(index),
       TIDEMARK_GRANT_KEY: this.identity.grantKeys.privateKey,
       TIDEMARK_SECRET_KEY: this.identity.secretKey,
     });
   }
 
-  #worker(n: number, internal: number): TestProcess {
+  async #worker(n: number, internal: number): Promise<TestProcess> {
     return this.#process('transfer-worker', {
       HOST: '127.0.0.1',
       PORT: '0',
       DATABASE_URL: '',
-      TIDEMARK_GATEWAY_URL: `http://127.0.0.1:${internal}`,
+      TIDEMARK_GATEWAY_URL: await this.#wayTo(internal),
       TIDEMARK_SPOOL: join(this.options.home, n === 0 ? 'spool' : `spool-${n + 1}`),
     });
+  }
+
+  async #wayTo(port: number): Promise<string> {
+    const url = `http://127.0.0.1:${port}`;
+    return (await this.options.wayTo?.(url)) ?? url;
   }
 
   #process(app: AppName, own: Readonly<Record<string, string>>): TestProcess {

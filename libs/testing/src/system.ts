@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { environment } from '@tidemark/platform';
 
 import type { PostgresProxy } from './postgres-proxy.js';
-import { Services, type ServiceCounts, type ServicesIdentity, type SettingsByApp } from './services.js';
+import { Services, type WayTo, type ServiceCounts, type ServicesIdentity, type SettingsByApp } from './services.js';
 import { SystemClient } from './system-client.js';
 import { createTestDatabase } from './test-database.js';
 import { NotReadyError, TestProcess } from './test-process.js';
@@ -96,6 +96,7 @@ export async function startServices(
     readonly counts?: ServiceCounts;
     readonly amqpUrl?: string;
     readonly script?: string;
+    readonly wayTo?: WayTo;
     readonly settingsOf?: SettingsByApp;
   } = {},
 ): Promise<RunningServices> {

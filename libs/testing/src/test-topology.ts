@@ -88,6 +88,13 @@ export class Bystander {
     return queue;
   }
 
+  /** As {@link listen}, for good: it stays when this one leaves, and when the broker starts again. */
+  async keep(exchange: ExchangeName, key: string): Promise<string> {
+    const { queue } = await this.channel.assertQueue(`${this.atBroker(exchange)}.kept`, { durable: true });
+    await this.channel.bindQueue(queue, this.atBroker(exchange), key);
+    return queue;
+  }
+
   /** Hands on each body that comes into a queue of {@link listen}. */
   async hear(queue: string, onBody: (body: string) => void): Promise<void> {
     await this.channel.consume(queue, (message) => message && onBody(message.content.toString()), { noAck: true });
