@@ -117,8 +117,13 @@ whereItIs('three processes', () => {
 
   test('figures, health and command lines of each', async () => {
     const { processes, internalUrls } = system.it;
-    const headers = { authorization: `Bearer ${system.canaries.reader}` };
-    for (const url of [...processes.map((process) => process.url), ...internalUrls]) {
+    const { reader, worker } = system.canaries;
+    const callers = [
+      ...processes.map(({ url }) => [url, reader] as const),
+      ...internalUrls.map((url) => [url, worker] as const),
+    ];
+    for (const [url, token] of callers) {
+      const headers = { authorization: `Bearer ${token}` };
       for (const path of ['/core/metrics', '/core/health/live', '/core/health/ready']) {
         expect((await system.sightings.call(url, { path, headers })).status).toBe(200);
       }
@@ -127,7 +132,7 @@ whereItIs('three processes', () => {
   });
 
   test('starts that fail', async () => {
-    const { database: password, broker: brokerPassword } = system.canaries;
+    const { database: password, broker: brokerPassword, worker } = system.canaries;
     const { grantKeys, secretKey } = system.it.services;
     const starts: [app: AppName, settings: Record<string, string>, told: string][] = [
       ['index-service', { DATABASE_URL: `postgres://me:${password}@127.0.0.1:9/x` }, 'DATABASE_URL'],
@@ -135,6 +140,8 @@ whereItIs('three processes', () => {
       ['gateway', { DATABASE_URL: `postgres://me:${password}@[bad/x` }, 'DATABASE_URL'],
       ['gateway', { TIDEMARK_SECRET_KEY: `${secretKey}x` }, 'TIDEMARK_SECRET_KEY'],
       ['gateway', { AMQP_URL: `http://me:${brokerPassword}@127.0.0.1:9` }, 'AMQP_URL'],
+      ['gateway', { TIDEMARK_WORKER_TOKENS: `${worker} x` }, 'TIDEMARK_WORKER_TOKENS'],
+      ['transfer-worker', { TIDEMARK_WORKER_TOKEN: `${worker} x` }, 'TIDEMARK_WORKER_TOKEN'],
       ['transfer-worker', { AMQP_URL: `amqp://me:${brokerPassword}@[bad` }, 'AMQP_URL'],
     ];
     for (const [app, settings, told] of starts) {
@@ -205,6 +212,7 @@ whereItIs('three processes', () => {
       TIDEMARK_INDEX_URL: 'http://127.0.0.1:9',
       TIDEMARK_INTERNAL_PORT: '0',
       TIDEMARK_GATEWAY_URL: internalUrls[0] ?? '',
+      TIDEMARK_WORKER_TOKEN: system.canaries.worker,
       TIDEMARK_SPOOL: `${home}/spool-of-another`,
       ...given,
     };

@@ -17,7 +17,11 @@ import {
 import { newCanaries, Sightings } from './canaries.fixture.test.js';
 import { RangedServer } from './ranged-server.fixture.test.js';
 
-type Canary = 'bearer' | 'reader' | 'operator' | 'guess' | 'signature' | 'database' | 'broker' | 'userinfo';
+const USES = [
+  ...(['bearer', 'reader', 'operator', 'worker', 'guess'] as const),
+  ...(['signature', 'database', 'broker', 'userinfo'] as const),
+];
+type Canary = (typeof USES)[number];
 
 /** A system at its most talkative log level with a secret wherever one can be, and somebody who asks much of it. */
 export class TalkativeSystem<S extends RunningSystem = RunningSystem> {
@@ -35,9 +39,7 @@ export class TalkativeSystem<S extends RunningSystem = RunningSystem> {
     start: (options: SystemOptions) => Promise<S>,
     settings: (canaries: Record<Canary, string>) => Record<string, string> = () => ({}),
   ): Promise<TalkativeSystem<S>> {
-    const canaries = newCanaries(
-      ...(['bearer', 'reader', 'operator', 'guess', 'signature', 'database', 'broker', 'userinfo'] as const),
-    );
+    const canaries = newCanaries(...USES);
     const [proxy, database, server] = await Promise.all([
       PostgresProxy.open(),
       createTestDatabase(),
@@ -52,6 +54,8 @@ export class TalkativeSystem<S extends RunningSystem = RunningSystem> {
       },
       settings: {
         TIDEMARK_LOG_LEVEL: 'trace',
+        TIDEMARK_WORKER_TOKENS: canaries.worker,
+        TIDEMARK_WORKER_TOKEN: canaries.worker,
         TIDEMARK_API_TOKENS: `look:reader:${canaries.reader},ops:operator:${canaries.operator}`,
         TIDEMARK_HTTP_ALLOW: `https://10.1.2.3/archives, ${server.url}`,
         TIDEMARK_HTTP_ALLOW_PRIVATE: '127.0.0.1',

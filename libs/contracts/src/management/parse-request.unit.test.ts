@@ -48,6 +48,23 @@ describe('a request of the contract', () => {
   });
 });
 
+describe('whatever a field without a meaning holds', () => {
+  const deep = `${'['.repeat(30_000)}${']'.repeat(30_000)}`;
+
+  test.each(['other', '__proto__', 'constructor', 'toString'])('%s is ignored, and named', (name) => {
+    const body = `{"kind":"${BACKUP_KIND}","destination":"${FILE}","${name}":${deep}}`;
+    const parsed = parseManagementRequest(body);
+    expect(parsed.warnings).toEqual([`the field "${name}" is not known and was ignored`]);
+    expect(parsed.request).toEqual(parseManagementRequest(backup({})).request);
+  });
+
+  test('it does not stand in for a field', () => {
+    const body = `{"__proto__":{"kind":"${BACKUP_KIND}","destination":"${FILE}"}}`;
+    expect(thrownBy(() => parseManagementRequest(body))).toMatchObject({ code: 'KIND_REQUIRED' });
+    expect(Object.prototype).not.toHaveProperty('kind');
+  });
+});
+
 const refused: [string, ErrorCode, string][] = [
   ['', 'BODY_EMPTY', 'empty body'],
   [' \n', 'BODY_EMPTY', 'empty body'],
