@@ -32,7 +32,7 @@ USER node
 EXPOSE 8000 8001
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8000/core/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=192", "--optimize-for-size", "--no-maglev", "apps/gateway/dist/main.js"]
+CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=192", "--optimize-for-size", "--no-maglev", "--no-concurrent-sparkplug", "apps/gateway/dist/main.js"]
 
 FROM service AS index-service
 COPY --from=index-service-files /srv/tidemark/node_modules node_modules
@@ -42,7 +42,7 @@ USER node
 EXPOSE 8081
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8081/core/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=192", "--optimize-for-size", "--no-maglev", "apps/index-service/dist/main.js"]
+CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=192", "--optimize-for-size", "--no-maglev", "--no-concurrent-sparkplug", "apps/index-service/dist/main.js"]
 
 FROM service AS transfer-worker
 RUN install -d -o node -g node -m 0700 /var/backup /var/spool/tidemark
@@ -54,7 +54,7 @@ VOLUME ["/var/backup", "/var/spool/tidemark"]
 EXPOSE 8083
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8083/core/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=192", "--optimize-for-size", "--no-maglev", "apps/transfer-worker/dist/main.js"]
+CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=192", "--optimize-for-size", "--no-maglev", "--no-concurrent-sparkplug", "apps/transfer-worker/dist/main.js"]
 
 FROM service AS archive-depot
 RUN install -d -o node -g node -m 0700 /var/lib/tidemark-depot
@@ -66,4 +66,4 @@ VOLUME ["/var/lib/tidemark-depot"]
 EXPOSE 8082
 HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8082/core/health/ready').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=192", "--optimize-for-size", "--no-maglev", "apps/archive-depot/dist/main.js"]
+CMD ["node", "--max-semi-space-size=4", "--max-old-space-size=192", "--optimize-for-size", "--no-maglev", "--no-concurrent-sparkplug", "apps/archive-depot/dist/main.js"]
