@@ -8,6 +8,7 @@ import {
   BACKUP_KIND,
   Bystander,
   fingerprintOf,
+  freePorts,
   PostgresProxy,
   query,
   RESTORE_KIND,
@@ -286,7 +287,8 @@ class Depot {
 
   static async start(wayTo: WayTo): Promise<Depot> {
     const folder = await mkdtemp(join(tmpdir(), 'tidemark-depot-'));
-    const settings = { PORT: String(20_000 + (process.pid % 10_000)), TIDEMARK_DEPOT_FOLDER: folder };
+    const [port] = await freePorts(1);
+    const settings = { PORT: String(port), TIDEMARK_DEPOT_FOLDER: folder };
     const depot = await new TestProcess({ app: 'archive-depot', settings }).start();
     return new Depot(depot, folder, await wayTo(depot.url));
   }

@@ -65,7 +65,7 @@ export class FaultyDestinations {
     const folder = await mkdtemp(join(tmpdir(), 'tidemark-depot-'));
     const settings = { PORT: '0', TIDEMARK_DEPOT_FOLDER: folder };
     const depot = await new TestProcess({ app: 'archive-depot', settings }).start();
-    const plain = await InPlaceServer.open();
+    const plain = await new InPlaceServer().listen();
     const [trapServer, trap] = await openTrap();
     const depotPlace = await placeOf(`${depot.url}/archives/a.zip`, {
       stored: async () => Buffer.from(await (await fetch(`${depot.url}/archives/a.zip`)).arrayBuffer()),

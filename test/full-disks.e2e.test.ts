@@ -62,7 +62,7 @@ const smallSpool = withOwnMounts(`
   let server: WholeServer;
   let old: Buffer;
   beforeAll(async () => {
-    server = await WholeServer.open();
+    server = await new WholeServer().listen();
     it = await startSystem({
       within: smallSpool ?? [],
       settings: { TIDEMARK_HTTP_ALLOW: server.url, TIDEMARK_HTTP_ALLOW_PRIVATE: '127.0.0.1' },

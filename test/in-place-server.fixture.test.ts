@@ -1,39 +1,12 @@
-import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
-/** The plainest server of ranges: what is put overwrites what is there, byte by byte as it comes. It has one archive. */
-export class InPlaceServer {
-  /** What is there; empty where nothing is. */
-  stored: Buffer = Buffer.alloc(0);
+import { OneArchiveServer } from './one-archive-server.fixture.test.js';
 
-  private constructor(private readonly server: Server) {
-    server.on('request', (request, response) => void this.#answer(request, response));
-  }
-
-  static async open(): Promise<InPlaceServer> {
-    const server = createServer();
-    await once(server.listen(0, '127.0.0.1'), 'listening');
-    return new InPlaceServer(server);
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/a.zip`;
-  }
-
-  async close(): Promise<void> {
-    this.server.closeAllConnections();
-    this.server.close();
-    await once(this.server, 'close');
-  }
-
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    try {
-      if (request.method === 'PUT') await this.#put(request, response);
-      else this.#get(request, response);
-    } catch {
-      response.destroy(); // the sender has gone
-    }
+/** The plainest server of ranges: what is put overwrites what is there, byte by byte as it comes. */
+export class InPlaceServer extends OneArchiveServer {
+  protected async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method === 'PUT') await this.#put(request, response);
+    else this.#get(request, response);
   }
 
   /** A file is made as long as the total says when the first byte comes, whatever its length was. */

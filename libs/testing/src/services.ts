@@ -147,7 +147,7 @@ function nth(ports: readonly number[], n: number): number {
 const taken = new Set<number>();
 
 /** Below those that the operating system gives away, so that none is taken while its process is away. */
-async function freePorts(count: number): Promise<number[]> {
+export async function freePorts(count: number): Promise<number[]> {
   const found: number[] = [];
   while (found.length < count) {
     const port = randomInt(12_000, 32_000);
