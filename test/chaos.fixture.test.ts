@@ -9,6 +9,7 @@ import {
   Bystander,
   fingerprintOf,
   freePorts,
+  NotReadyError,
   PostgresProxy,
   query,
   RESTORE_KIND,
@@ -98,7 +99,7 @@ export class ChaosSystem {
       return this.#alone(process, async () => {
         await process.kill();
         await sleep(random(1_500));
-        await process.start();
+        await startedAgain(process);
       });
     },
     'freeze a process': (random) => {
@@ -296,6 +297,16 @@ class Depot {
   async remove(): Promise<void> {
     await this.process.stop();
     await rm(this.folder, { recursive: true });
+  }
+}
+
+/** As whoever runs services would: one that ends as it starts, because its database is away, is started again. */
+async function startedAgain(process: TestProcess): Promise<void> {
+  try {
+    await process.start();
+  } catch (error) {
+    if (!(error instanceof NotReadyError)) throw error;
+    await startedAgain(process);
   }
 }
 
