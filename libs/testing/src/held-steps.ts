@@ -66,7 +66,8 @@ export class HeldSteps {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     const lines = createInterface({ input: socket });
-    lines.on('error', () => socket.destroy()); // of the socket: its process was killed
+    // Its process was killed: while it is listened to, and when it is told to go on.
+    for (const one of [lines, socket]) one.on('error', () => socket.destroy());
     lines.on('line', (line) => {
       const [number, pid, ...step] = line.split(' ');
       this.#come(step.join(' ') as Step, { pid: Number(pid), goOn: () => socket.write(`${number}\n`) });
