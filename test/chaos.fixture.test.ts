@@ -1,6 +1,5 @@
 import { randomUUID, createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { sleep } from '@tidemark/platform';
@@ -8,7 +7,6 @@ import {
   BACKUP_KIND,
   Bystander,
   fingerprintOf,
-  freePorts,
   NotReadyError,
   PostgresProxy,
   query,
@@ -16,14 +14,14 @@ import {
   startServices,
   SystemClient,
   TcpProxy,
-  TestProcess,
+  type TestProcess,
   type IndexFingerprint,
   type Job,
   type Random,
   type RunningServices,
-  type WayTo,
 } from '@tidemark/testing';
 
+import { DepotOnAWay } from './depot-on-a-way.fixture.test.js';
 import { PrivateBroker } from './private-broker.fixture.test.js';
 import { PrivatePostgres } from './private-postgres.fixture.test.js';
 
@@ -50,7 +48,7 @@ export class ChaosSystem {
     readonly it: RunningServices,
     private readonly servers: { readonly broker: PrivateBroker; readonly postgres: PrivatePostgres },
     private readonly ways: Ways,
-    private readonly depot: Depot,
+    private readonly depot: DepotOnAWay,
     /** The queue that every event is kept in. */
     private readonly events: string,
   ) {}
@@ -68,7 +66,7 @@ export class ChaosSystem {
       ways.between.push(way);
       return new URL(way.urlOf(url)).origin;
     };
-    const depot = await Depot.start(wayTo);
+    const depot = await DepotOnAWay.start(wayTo);
     const it = await startServices({
       postgresUrl: postgres.url,
       proxy: ways.postgres,
@@ -275,28 +273,6 @@ export class ChaosSystem {
       const { status } = await client.backup(this.destination(scheme, 'base'));
       if (status !== 200) throw new Error(`no archive to begin with: ${status}`);
     }
-  }
-}
-
-/** A depot that keeps its port, and is reached by a way that can be cut. */
-class Depot {
-  private constructor(
-    readonly process: TestProcess,
-    readonly folder: string,
-    readonly url: string,
-  ) {}
-
-  static async start(wayTo: WayTo): Promise<Depot> {
-    const folder = await mkdtemp(join(tmpdir(), 'tidemark-depot-'));
-    const [port] = await freePorts(1);
-    const settings = { PORT: String(port), TIDEMARK_DEPOT_FOLDER: folder };
-    const depot = await new TestProcess({ app: 'archive-depot', settings }).start();
-    return new Depot(depot, folder, await wayTo(depot.url));
-  }
-
-  async remove(): Promise<void> {
-    await this.process.stop();
-    await rm(this.folder, { recursive: true });
   }
 }
 

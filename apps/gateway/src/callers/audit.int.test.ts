@@ -101,11 +101,15 @@ test('documents are no management', async () => {
 });
 
 test('what is asked for over the queue is told as well', async () => {
-  const lineAfter = async (body: object, messageId: string): Promise<Record<string, unknown>> => {
+  const lineAfter = async (
+    body: object,
+    messageId: string,
+    properties: { replyTo?: string } = {},
+  ): Promise<Record<string, unknown>> => {
     lines = [];
     const { promise, resolve } = Promise.withResolvers<undefined>();
     heard = () => lines.length > 0 && resolve(undefined);
-    await fixture.outside.publish('request', JSON.stringify(body), { messageId });
+    await fixture.outside.publish('request', JSON.stringify(body), { messageId, ...properties });
     await promise;
     return lines[0]!.audit;
   };
@@ -123,5 +127,10 @@ test('what is asked for over the queue is told as well', async () => {
     ...common,
     messageId: 'second',
     code: 'KIND_UNKNOWN',
+  });
+  expect(await lineAfter(backup(), 'third', { replyTo: 'tidemark.jobs.backup' })).toMatchObject({
+    ...common,
+    messageId: 'third',
+    code: 'PARAMETER_INVALID',
   });
 });

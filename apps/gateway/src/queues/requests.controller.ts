@@ -30,7 +30,9 @@ export class RequestsController {
   async request(@Payload() { body }: MessageOn<'tidemark.requests'>, @Ctx() meta: MessageMeta): Promise<void> {
     const { replyTo } = meta;
     if (replyTo !== undefined && !isReplyAddress(replyTo)) {
-      throw new ParameterInvalidError('reply-to', 'must be amq.rabbitmq.reply-to or begin with "reply."');
+      const error = new ParameterInvalidError('reply-to', 'must be amq.rabbitmq.reply-to or begin with "reply."');
+      this.#audit(meta, { error });
+      throw error;
     }
     let asked: AuditedRequest | undefined;
     const outcome = await this.#accept(body, { meta, onRead: (what) => (asked = what) });
