@@ -8,7 +8,6 @@ import { BYTES_TYPE, callerGone, sendWithTrailers } from '@tidemark/nest';
 interface PartRequest {
   readonly sessionId: string;
   readonly range: Range;
-  readonly partBytes: number;
 }
 
 /** Streams the first part of a range; what it is and where the next one starts follows as trailers. */
@@ -33,11 +32,11 @@ export async function sendPart(
 /** Yields the part's bytes and returns its trailers. The copy's connection is given back before another one is asked for. */
 async function* packedRange(
   snapshots: DocumentIndex['snapshots'],
-  { sessionId, range, partBytes }: PartRequest,
+  { sessionId, range }: PartRequest,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array, Record<string, string>> {
   const copy = await snapshots.copy(sessionId, range);
-  const part = encodePart(copy.rows, { maxRawBytes: partBytes, signal });
+  const part = encodePart(copy.rows, { maxRawBytes: copy.maxRawBytes, signal });
   try {
     for await (const chunk of part.content) yield chunk as Buffer;
   } finally {

@@ -37,7 +37,7 @@ export class SnapshotsController {
     @Res() reply: FastifyReply,
   ): Promise<void> {
     const range = parseRange(rawQuery(request));
-    await sendPart(reply, this.index.snapshots, { sessionId, range, partBytes: this.settings.partBytes });
+    await sendPart(reply, this.index.snapshots, { sessionId, range });
   }
 
   @Get(':session/totals')

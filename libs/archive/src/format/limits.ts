@@ -3,8 +3,8 @@ import { MAX_DOCUMENT_BYTES } from '@tidemark/contracts';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
-/** Far below 65,535 entries, where zip readers begin to disagree. */
-export const MAX_PARTS = 50_000;
+/** Far below 65,535 entries, where zip readers begin to disagree, and few enough to be listed in little memory. */
+export const MAX_PARTS = 20_000;
 /** One part's rows, not compressed. */
 export const MAX_PART_RAW_BYTES = 1024 * MIB;
 /** One part as it lies in the zip: what cannot be compressed grows a little. */
@@ -14,7 +14,7 @@ export const MAX_PART_BYTES = MAX_PART_RAW_BYTES + 16 * MIB;
  * the document too, so at worst both are that long. 64 KiB more for the link and the numbers.
  */
 export const MAX_LINE_BYTES = 2 * (2 * MAX_DOCUMENT_BYTES) + 64 * KIB;
-const MAX_MANIFEST_BYTES = 16 * MIB;
+const MAX_MANIFEST_BYTES = 8 * MIB;
 export const MAX_MANIFEST_DEPTH = 8;
 /** Each takes memory many times the bytes that it takes in the text; a part has eight with its own. */
 export const MAX_MANIFEST_VALUES = 8 * MAX_PARTS + 100;

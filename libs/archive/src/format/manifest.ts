@@ -20,6 +20,7 @@ import {
   manifestPartSchema,
   type ArchiveHeader,
   type Manifest,
+  type ManifestPart,
 } from './manifest-schema.js';
 
 /** The manifest of parts in this order. Holds no time but the snapshot's, so that the same snapshot gives the same bytes. */
@@ -67,18 +68,22 @@ export function parseManifest(bytes: Buffer): Manifest {
   return manifest;
 }
 
-/** Part by part: of all that is wrong with thousands of them, no list is made. */
+/**
+ * Part by part, each in the place of what was read: of all that is wrong with thousands of them no list is made, and
+ * they are not there twice.
+ */
 function checkedFields(value: unknown): Manifest {
   const { parts } = Object(value) as { parts?: unknown };
   if (!Array.isArray(parts)) throw new ArchiveDamagedError(MANIFEST, 'parts: not a list');
   if (parts.length > MAX_PARTS) throw new ArchiveDamagedError(MANIFEST, `parts: over ${MAX_PARTS}`);
-  for (const [index, part] of parts.entries()) {
-    const parsed = manifestPartSchema.safeParse(part);
+  for (let index = 0; index < parts.length; index++) {
+    const parsed = manifestPartSchema.safeParse(parts[index]);
     if (!parsed.success) throw new ArchiveDamagedError(MANIFEST, firstIssue(parsed.error, ['parts', index]));
+    parts[index] = parsed.data;
   }
-  const parsed = manifestFieldsSchema.safeParse(value);
+  const parsed = manifestFieldsSchema.safeParse({ ...Object(value), parts: [] });
   if (!parsed.success) throw new ArchiveDamagedError(MANIFEST, firstIssue(parsed.error));
-  return parsed.data;
+  return { ...parsed.data, parts: parts as ManifestPart[] };
 }
 
 function partLines({ parts }: Manifest): string {

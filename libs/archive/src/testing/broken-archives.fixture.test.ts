@@ -114,8 +114,8 @@ const MANIFESTS: Record<string, BrokenArchive> = {
   'manifest-not-json': damaged('it is not JSON', { manifest: () => 'format: tidemark-archive' }),
   'manifest-not-utf8': damaged('it is not JSON', { manifest: () => Buffer.from('7b22c3287d', 'hex') }),
   'manifest-too-deep': damaged('nested deeper', { manifest: () => '['.repeat(100_000) + ']'.repeat(100_000) }),
-  'manifest-too-large': damaged('it is over 16777216 bytes', {
-    manifest: (manifest) => formatManifest(manifest) + ' '.repeat(16 * 1024 * 1024),
+  'manifest-too-large': damaged('it is over 8388608 bytes', {
+    manifest: (manifest) => formatManifest(manifest) + ' '.repeat(8 * 1024 * 1024),
   }),
   'manifest-with-a-field-more': damaged(
     'manifest.json',

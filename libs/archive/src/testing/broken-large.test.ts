@@ -25,7 +25,7 @@ const huge = (says: string, name: string): BrokenArchive => sparse(damaged(says,
 
 /** Truly there, as bytes of a file. */
 export const GIGABYTES: Record<string, BrokenArchive> = {
-  'manifest-of-a-gigabyte': huge(`${MANIFEST}: it is over 16777216 bytes`, MANIFEST),
+  'manifest-of-a-gigabyte': huge(`${MANIFEST}: it is over 8388608 bytes`, MANIFEST),
   'sums-of-a-gigabyte': huge(`${SUMS}: it is over 8388608 bytes`, SUMS),
   'readme-of-a-gigabyte': huge(`${README}: it is over 1048576 bytes`, README),
   'part-of-a-gigabyte-too-much': huge(`${PART}: its size is not the one in the manifest`, PART),
@@ -42,7 +42,7 @@ export const GIGABYTES: Record<string, BrokenArchive> = {
     says: 'it is not a zip',
     make: () => ({ size: GIGABYTE, pieces: [] }),
   },
-  'manifest-that-says-a-gigabyte': damaged(`${MANIFEST}: it is over 16777216 bytes`, {
+  'manifest-that-says-a-gigabyte': damaged(`${MANIFEST}: it is over 8388608 bytes`, {
     entries: (entries) =>
       entries.map((entry) =>
         entry.name === MANIFEST ? { ...entry, central: { size: GIGABYTE, storedSize: GIGABYTE } } : entry,
@@ -58,34 +58,34 @@ export const THOUSANDS: Record<string, BrokenArchive> = {
     ...damaged('it is there twice', {
       entries: (entries) => [
         ...entries,
-        ...many(30_000, (): CraftedEntry => ({ name: README, content: Buffer.alloc(0) })),
+        ...many(15_000, (): CraftedEntry => ({ name: README, content: Buffer.alloc(0) })),
       ],
     }),
     mayAsk: ENTRIES_MAY_ASK,
   },
   'thousands-of-entries-of-other-names': {
     ...damaged('archives have no entry of this name', {
-      entries: (entries) => [...entries, ...many(30_000, (n) => ({ name: `x/${n}`, content: Buffer.alloc(0) }))],
+      entries: (entries) => [...entries, ...many(15_000, (n) => ({ name: `x/${n}`, content: Buffer.alloc(0) }))],
     }),
     mayAsk: ENTRIES_MAY_ASK,
   },
   'thousands-of-parts-that-nobody-lists': {
     ...damaged('the manifest does not list it', {
-      entries: (entries) => [...entries, ...many(30_000, (n) => ({ name: partName(n + 1), content: Buffer.alloc(0) }))],
+      entries: (entries) => [...entries, ...many(15_000, (n) => ({ name: partName(n + 1), content: Buffer.alloc(0) }))],
     }),
     mayAsk: ENTRIES_MAY_ASK,
   },
   'thousands-of-other-entries': {
     ...damaged('', {}),
     code: 'ARCHIVE_FOREIGN',
-    says: 'a zip of something else (30000 entries',
+    says: 'a zip of something else (15000 entries',
     mayAsk: ENTRIES_MAY_ASK,
-    make: () => craftZip(many(30_000, (n) => ({ name: `x/${n}`, content: Buffer.alloc(0) }))),
+    make: () => craftZip(many(15_000, (n) => ({ name: `x/${n}`, content: Buffer.alloc(0) }))),
   },
   'entries-one-too-many': {
-    ...damaged('it has 50005 entries, the most are 50004', {}),
+    ...damaged('it has 20005 entries, the most are 20004', {}),
     mayAsk: ENTRIES_MAY_ASK,
-    make: () => craftZip(many(50_005, (n) => ({ name: partName(n), content: Buffer.alloc(0) }))),
+    make: () => craftZip(many(20_005, (n) => ({ name: partName(n), content: Buffer.alloc(0) }))),
   },
   'entries-of-65535': {
     ...damaged('the most are', {}),
@@ -121,7 +121,7 @@ export const THOUSANDS: Record<string, BrokenArchive> = {
   }),
 };
 
-const MANIFEST_MAY_ASK = 18 * MIB;
+const MANIFEST_MAY_ASK = 10 * MIB;
 const HEAD = '{"format":"tidemark-archive","formatVersion":1';
 
 const manifestOf = (says: string, text: (manifest: Manifest) => string): BrokenArchive => ({
@@ -129,50 +129,50 @@ const manifestOf = (says: string, text: (manifest: Manifest) => string): BrokenA
   mayAsk: MANIFEST_MAY_ASK,
 });
 const filled = (piece: string): string =>
-  Array.from({ length: Math.floor((16 * MIB - 1000) / (piece.length + 1)) }, () => piece).join(',');
+  Array.from({ length: Math.floor((8 * MIB - 1000) / (piece.length + 1)) }, () => piece).join(',');
 
 /** Just within the size of a manifest, and in memory many times that. */
 export const MANIFEST_BOMBS: Record<string, BrokenArchive> = {
-  'manifest-of-millions-of-lists': manifestOf('it has over 400100 values', () => `${HEAD},"parts":[${filled('[]')}]}`),
+  'manifest-of-millions-of-lists': manifestOf('it has over 160100 values', () => `${HEAD},"parts":[${filled('[]')}]}`),
   'manifest-of-millions-of-objects': manifestOf(
-    'it has over 400100 values',
+    'it has over 160100 values',
     () => `${HEAD},"parts":[${filled('{}')}]}`,
   ),
-  'manifest-of-millions-of-numbers': manifestOf('it has over 400100 values', () => `${HEAD},"parts":[${filled('0')}]}`),
+  'manifest-of-millions-of-numbers': manifestOf('it has over 160100 values', () => `${HEAD},"parts":[${filled('0')}]}`),
   'manifest-of-millions-of-columns': manifestOf(
-    'it has over 400100 values',
+    'it has over 160100 values',
     () => `${HEAD},"columns":[${filled('{}')}]}`,
   ),
-  'manifest-of-a-million-names': manifestOf(
-    'it has over 400100 values',
-    () => `${HEAD},${many(1_000_000, (n) => `"${n.toString(36)}":0`).join(',')}}`,
+  'manifest-of-800000-names': manifestOf(
+    'it has over 160100 values',
+    () => `${HEAD},${many(800_000, (n) => `"${n.toString(36)}":0`).join(',')}}`,
   ),
   'manifest-of-as-many-names-as-values': manifestOf(
     'it has an object of over 64 fields',
-    () => `${HEAD},${many(400_000, (n) => `"${n.toString(36)}":0`).join(',')}}`,
+    () => `${HEAD},${many(160_000, (n) => `"${n.toString(36)}":0`).join(',')}}`,
   ),
   'manifest-of-as-many-unknown-fields': manifestOf('it has an object of over 64 fields', (manifest) =>
-    formatManifest(manifest).replace('{', `{${many(400_000, (n) => `"${n.toString(36)}":0,`).join('')}`),
+    formatManifest(manifest).replace('{', `{${many(160_000, (n) => `"${n.toString(36)}":0,`).join('')}`),
   ),
   'manifest-of-other-names-in-each-part': manifestOf(
     'it has over 256 names',
-    () => `${HEAD},"parts":[${many(50_000, (n) => `{${many(7, (m) => `"${n * 7 + m}n":0`).join(',')}}`).join(',')}]}`,
+    () => `${HEAD},"parts":[${many(20_000, (n) => `{${many(7, (m) => `"${n * 7 + m}n":0`).join(',')}}`).join(',')}]}`,
   ),
   'manifest-of-one-name': manifestOf('it has a text of over 8192 bytes', (manifest) =>
-    formatManifest(manifest).replace('{', `{"${'a'.repeat(15 * MIB)}":0,`),
+    formatManifest(manifest).replace('{', `{"${'a'.repeat(7 * MIB)}":0,`),
   ),
   'manifest-of-one-text': manifestOf('it has a text of over 8192 bytes', (manifest) =>
-    formatManifest({ ...manifest, product: { ...manifest.product, name: 'a'.repeat(15 * MIB) } }),
+    formatManifest({ ...manifest, product: { ...manifest.product, name: 'a'.repeat(7 * MIB) } }),
   ),
   'manifest-of-one-digit-after-another': manifestOf('it has a text of over 8192 bytes', (manifest) =>
-    formatManifest(manifest).replace('"createdAtMicros": 1000000', `"createdAtMicros": ${'1'.repeat(15 * MIB)}`),
+    formatManifest(manifest).replace('"createdAtMicros": 1000000', `"createdAtMicros": ${'1'.repeat(7 * MIB)}`),
   ),
-  'manifest-of-50001-parts': manifestOf('parts: over 50000', (manifest) =>
-    formatManifest({ ...manifest, parts: many(50_001, (n) => ({ ...manifest.parts[0]!, name: partName(n) })) }),
+  'manifest-of-20001-parts': manifestOf('parts: over 20000', (manifest) =>
+    formatManifest({ ...manifest, parts: many(20_001, (n) => ({ ...manifest.parts[0]!, name: partName(n) })) }),
   ),
-  'manifest-of-50000-parts-of-nothing': manifestOf(
+  'manifest-of-20000-parts-of-nothing': manifestOf(
     'parts.0',
-    () => `${HEAD},"parts":[${many(50_000, () => '{}').join(',')}]}`,
+    () => `${HEAD},"parts":[${many(20_000, () => '{}').join(',')}]}`,
   ),
   'manifest-of-parts-that-are-not-there': {
     ...manifestOf('', () => ''),
@@ -190,15 +190,15 @@ export const MANIFEST_BOMBS: Record<string, BrokenArchive> = {
   ),
   'manifest-of-millions-of-levels': manifestOf(
     'it is nested deeper than 8 levels',
-    () => `${'['.repeat(7 * MIB)}${']'.repeat(7 * MIB)}`,
+    () => `${'['.repeat(3 * MIB)}${']'.repeat(3 * MIB)}`,
   ),
 };
 
 function thousandsOfParts(manifest: Manifest): string {
   const [part] = manifest.parts;
-  const parts = many(50_000, (n) => ({ ...part!, name: partName(n) }));
+  const parts = many(20_000, (n) => ({ ...part!, name: partName(n) }));
   const { rows, rawBytes } = part!;
-  const totals = { ...manifest.totals, versions: 50_000 * rows, bytes: 50_000 * rawBytes };
+  const totals = { ...manifest.totals, versions: 20_000 * rows, bytes: 20_000 * rawBytes };
   return formatManifest({ ...manifest, totals, parts });
 }
 

@@ -1,11 +1,11 @@
 import type pg from 'pg';
 
-import type { Range } from '@tidemark/contracts';
 import { endEarlierSessions, workingFor, type Attempt } from '../catalog/attempts.js';
 import { readPointer } from '../catalog/catalog.js';
 import { isGenerationGone, coded } from '../postgres/transaction.js';
 import { tablesOf, type Tables } from '../layout/layout.js';
 import { closeTime } from './close-time.js';
+import type { TableSize } from './part-sizes.js';
 
 /** A frozen generation. The holder's transaction keeps its rows and its tables; ending it ends the snapshot. */
 export interface HeldSnapshot {
@@ -18,7 +18,7 @@ export interface HeldSnapshot {
   /** Name that other transactions adopt it by. */
   readonly pgSnapshot: string;
   readonly serverVersion: string;
-  readonly pages: number;
+  readonly size: TableSize;
   readonly versionsEstimate: number;
 }
 
@@ -77,31 +77,19 @@ async function hold(
   return { holder, generation: live, tables, closedTimeMicros, ...facts };
 }
 
-type Facts = Pick<HeldSnapshot, 'pgSnapshot' | 'serverVersion' | 'system' | 'pages' | 'versionsEstimate'>;
+type Facts = Pick<HeldSnapshot, 'pgSnapshot' | 'serverVersion' | 'system' | 'size' | 'versionsEstimate'>;
 
 /** The page count is read after the snapshot is taken: no row of the snapshot lies behind it. */
 async function readFacts(holder: pg.PoolClient, indexId: number, { versions }: Tables): Promise<Facts> {
-  const { rows } = await holder.query<Facts>(
+  const { rows } = await holder.query<Omit<Facts, 'size'> & TableSize>(
     `SELECT pg_export_snapshot() AS "pgSnapshot", current_setting('server_version') AS "serverVersion",
       (SELECT system::text FROM catalog.index WHERE id = ${indexId}),
       pg_relation_size('${versions}') / current_setting('block_size')::int AS pages,
+      (SELECT pg_relation_size(reltoastrelid) FROM pg_class WHERE oid = '${versions}'::regclass) AS "toastBytes",
       (SELECT greatest(n_live_tup, 0) FROM pg_stat_all_tables WHERE relid = '${versions}'::regclass) AS "versionsEstimate"`,
   );
   const [facts] = rows;
   if (!facts) throw new Error('the snapshot has no facts');
-  return facts;
+  const { pages, toastBytes, ...rest } = facts;
+  return { ...rest, size: { pages, toastBytes } };
 }
-
-/** Pages of the versions table in pieces of about `partBytes`; the last one is open-ended. */
-export function planRanges(pages: number, partBytes: number): Range[] {
-  const perRange = Math.max(1, Math.floor(partBytes / PAGE_BYTES), Math.ceil(pages / MAX_RANGES));
-  const count = Math.max(1, Math.ceil(pages / perRange));
-  return Array.from({ length: count }, (_, n) => ({
-    from: String(n * perRange),
-    to: n === count - 1 ? null : String((n + 1) * perRange),
-  }));
-}
-
-const PAGE_BYTES = 8192;
-/** So that even the largest index makes an archive with far fewer entries than a zip can hold. */
-const MAX_RANGES = 20_000;

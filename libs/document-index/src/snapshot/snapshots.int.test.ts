@@ -13,8 +13,6 @@ import {
   type TestIndex,
 } from '@tidemark/testing';
 
-import { planRanges } from './open-snapshot.js';
-
 let it: TestIndex;
 beforeAll(async () => {
   it = await openTestIndex();
@@ -168,16 +166,6 @@ describe('closing the time', () => {
 });
 
 describe('reading a snapshot', () => {
-  test('ranges cover every page once, the last one open-ended', () => {
-    expect(planRanges(0, 8192)).toEqual([{ from: '0', to: null }]);
-    expect(planRanges(5, 2 * 8192)).toEqual([
-      { from: '0', to: '2' },
-      { from: '2', to: '4' },
-      { from: '4', to: null },
-    ]);
-    expect(planRanges(10_000_000, 8192).length).toBeLessThanOrEqual(20_000);
-  });
-
   test('a range can be cut after any row and goes on there', async () => {
     const facts = await it.index.snapshots.open({ jobId: randomUUID(), fence: 1 }, 1 << 30);
     const [range] = facts.ranges;

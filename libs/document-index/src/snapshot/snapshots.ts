@@ -6,7 +6,8 @@ import type { Logger } from '@tidemark/platform';
 import { SessionGoneError } from '../errors.js';
 import { COLUMNS } from '../layout/layout.js';
 import type { Connections } from '../postgres/connections.js';
-import { openSnapshot, planRanges, type HeldSnapshot } from './open-snapshot.js';
+import { openSnapshot, type HeldSnapshot } from './open-snapshot.js';
+import { partBytesAfter, planRanges } from './part-sizes.js';
 import { SnapshotReader, type RangeCopy } from './snapshot-reader.js';
 
 /** What an opened snapshot is, for the one who will read its parts. */
@@ -28,6 +29,15 @@ interface Session {
   readonly fence: number;
   readonly idleSince: NodeJS.Timeout;
   readonly onLost: () => void;
+  /** Of rows, for a part. */
+  readonly partBytes: number;
+  /** Asked for so far. */
+  parts: number;
+}
+
+/** A range on its way out, and how much of it the part that is asked for may take. */
+export interface PartCopy extends RangeCopy {
+  readonly maxRawBytes: number;
 }
 
 /** An abandoned snapshot holds back vacuum: it is closed when nobody has read from it for so long. */
@@ -57,15 +67,25 @@ export class Snapshots {
     const reader = new SnapshotReader(this.connections.parts, held);
     const onLost = (): void => void this.close(sessionId);
     held.holder.on('error', onLost);
-    this.#sessions.set(sessionId, { held, reader, ...attempt, idleSince: this.#idleTimer(sessionId), onLost });
+    this.#sessions.set(sessionId, {
+      held,
+      reader,
+      ...attempt,
+      idleSince: this.#idleTimer(sessionId),
+      onLost,
+      partBytes,
+      parts: 0,
+    });
     const { generation, system, closedTimeMicros, pgSnapshot, serverVersion, versionsEstimate } = held;
     const facts = { generation, system, closedTimeMicros, pgSnapshot, serverVersion, versionsEstimate };
-    return { sessionId, ...facts, columns: COLUMNS, ranges: planRanges(held.pages, partBytes) };
+    return { sessionId, ...facts, columns: COLUMNS, ranges: planRanges(held.size, partBytes) };
   }
 
   /** As {@link SnapshotReader.copy}. */
-  async copy(sessionId: string, range: Range): Promise<RangeCopy> {
-    return await this.#use(sessionId).reader.copy(range);
+  async copy(sessionId: string, range: Range): Promise<PartCopy> {
+    const session = this.#use(sessionId);
+    const maxRawBytes = partBytesAfter(session.parts++, session.partBytes);
+    return { ...(await session.reader.copy(range)), maxRawBytes };
   }
 
   async placeAfter(sessionId: string, range: Range, count: number): Promise<string> {
