@@ -5,15 +5,23 @@ import { availableParallelism, totalmem } from 'node:os';
 import { systemClock } from '@tidemark/platform';
 
 import { againstPostgresTools } from './against-postgres-tools.ts';
+import { flatness } from './flatness.ts';
 import { httpTransfers } from './http-transfers.ts';
 import { InterruptedError, interruption } from './interruption.ts';
+import { livingWithBackup } from './living-with-backup.ts';
 import { readOptions, USAGE, type BenchOptions, type SubjectName } from './options.ts';
+import { smallOperations } from './small-operations.ts';
+import { spread } from './spread.ts';
 import { markdown, type Findings } from './table.ts';
 import { Workplace } from './workplace.ts';
 
 const SUBJECTS: Record<SubjectName, (workplace: Workplace, options: BenchOptions) => Promise<Findings>> = {
   'http-transfers': httpTransfers,
   'against-postgres-tools': againstPostgresTools,
+  'small-operations': smallOperations,
+  'living-with-backup': livingWithBackup,
+  flatness,
+  spread,
 };
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);

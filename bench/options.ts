@@ -1,6 +1,13 @@
 import { parseArgs } from 'node:util';
 
-export const SUBJECT_NAMES = ['http-transfers', 'against-postgres-tools'] as const;
+export const SUBJECT_NAMES = [
+  'http-transfers',
+  'against-postgres-tools',
+  'small-operations',
+  'living-with-backup',
+  'flatness',
+  'spread',
+] as const;
 /** Each is a file of this folder. */
 export type SubjectName = (typeof SUBJECT_NAMES)[number];
 
@@ -19,7 +26,7 @@ export interface BenchOptions {
 export const USAGE = `npm run bench [-- --only <subject>[,…]] [--versions <number>] [--sizes <number>[,…]]
                 [--rounds <number>] [--json <file>]
   --only <subject>[,…]  all unless said, of
-                        ${SUBJECT_NAMES.join(', ')}
+${SUBJECT_NAMES.map((name) => `                        ${name}`).join('\n')}
   --versions <number>   versions in the index, 1000 or more; 200000 unless said
   --sizes <number>[,…]  the same, for subjects that compare sizes
   --rounds <number>     how often everything is measured, 1 to 99; 3 unless said

@@ -26,6 +26,17 @@ export interface Noted {
   readonly fetchedBytes?: number;
   /** Of the file that it wrote. */
   readonly fileBytes?: number;
+  /** That it was made of. */
+  readonly calls?: Calls;
+  /** That it wrote or read. */
+  readonly documents?: number;
+}
+
+/** Calls of one kind, as their callers saw them. */
+export interface Calls {
+  readonly count: number;
+  readonly p50Millis: number;
+  readonly p99Millis: number;
 }
 
 /** One run of an operation, as whoever asked for it saw it, and what each process took for it. */

@@ -1,5 +1,5 @@
 import { median, megabytes, percent, ratios, spread } from './figures.ts';
-import type { Measured, Sample } from './rounds.ts';
+import type { Calls, Measured, Sample } from './rounds.ts';
 
 /** For people. */
 export interface Table {
@@ -73,4 +73,55 @@ function rowOf(
 
 function figuresOf(samples: readonly Sample[], figure: 'cpuSeconds' | 'peakBytes', process: string): number[] {
   return samples.map((sample) => sample[figure][process] ?? NaN);
+}
+
+/** Of operations that are calls: what one caller waits, and what all of them get done. */
+export function callsTable(title: string, all: readonly Measured[]): Table {
+  return {
+    title,
+    head: ['', 'a second (least to most)', 'p50 ms', 'p99 ms', `CPU ms a call ${CALL_LETTERS}`],
+    rows: all.map(({ operation, samples }) => {
+      const of = (figure: (calls: Calls, sample: Sample) => number): number[] =>
+        samples.flatMap((sample) => (sample.calls ? [figure(sample.calls, sample)] : []));
+      return [
+        operation.name,
+        spread(
+          of(({ count }, { seconds }) => count / seconds),
+          0,
+        ),
+        median(of(({ p50Millis }) => p50Millis)).toFixed(2),
+        median(of(({ p99Millis }) => p99Millis)).toFixed(2),
+        CALL_COSTS.map((cost) => median(of(({ count }, sample) => (1000 * cost(sample)) / count)).toFixed(2)).join('/'),
+      ];
+    }),
+  };
+}
+
+const CALL_COSTS = [
+  ({ cpuSeconds }: Sample) => cpuSeconds.gateway ?? NaN,
+  ({ cpuSeconds }: Sample) => cpuSeconds['index-service'] ?? NaN,
+  ({ postgresCpuSeconds }: Sample) => postgresCpuSeconds ?? NaN,
+];
+const CALL_LETTERS = 'g/i/PostgreSQL';
+
+/** Of operations that write documents. */
+export function documentsTable(title: string, all: readonly Measured[]): Table {
+  return {
+    title,
+    head: ['', 'documents a second (least to most)', `CPU s of 100000 ${CALL_LETTERS}`],
+    rows: all.map(({ operation, samples }) => {
+      const of = (figure: (documents: number, sample: Sample) => number): number[] =>
+        samples.map((sample) => figure(sample.documents ?? NaN, sample));
+      return [
+        operation.name,
+        spread(
+          of((documents, { seconds }) => documents / seconds),
+          0,
+        ),
+        CALL_COSTS.map((cost) => median(of((documents, sample) => (1e5 * cost(sample)) / documents)).toFixed(2)).join(
+          '/',
+        ),
+      ];
+    }),
+  };
 }
