@@ -1,49 +1,42 @@
 import type { Job } from '@tidemark/testing';
 
+import { megabytes } from './figures.ts';
+import { seededHistory } from './histories.ts';
+import { endedWell } from './jobs.ts';
 import type { MeasuredSystem } from './measured-system.ts';
-import { interleaved, type Measured, type Operation } from './rounds.ts';
-import { seededHistory } from './seeded-history.ts';
-
-interface SubjectOptions {
-  readonly versions: number;
-  readonly rounds: number;
-  readonly system: MeasuredSystem;
-}
-
-/** The archive that is restored from, which is made once, and what was measured with it. */
-export interface HttpTransfers {
-  readonly documents: number;
-  readonly versions: number;
-  readonly archiveBytes: number;
-  readonly archiveParts: number;
-  readonly measured: readonly Measured[];
-}
+import type { BenchOptions } from './options.ts';
+import { interleaved, type Noted, type Operation } from './rounds.ts';
+import { roundsTable, type Findings } from './table.ts';
+import type { Workplace } from './workplace.ts';
 
 const SHARES = [0.1, 0.5, 0.9];
 
 /** Backups to a file and to the depot, restores from both, and restores from the depot to moments of the history. */
-export async function httpTransfers(
-  { versions, rounds, system }: SubjectOptions,
-  say: (line: string) => void,
-): Promise<HttpTransfers> {
-  const moments = await load(system, versions);
-  say(`${versions} versions are written`);
-  const places = placesOf(system);
-  const archive = await makeArchives(system, places);
-  const operations = operationsOf(system, { places, moments });
-  const measured = await interleaved(operations, { rounds, system }, say);
-  return { ...archive, measured };
+export async function httpTransfers(workplace: Workplace, { versions, rounds }: BenchOptions): Promise<Findings> {
+  return await workplace.withSystem({}, async (system) => {
+    const moments = await load(system, versions);
+    workplace.say(`${versions} versions are written`);
+    const places = placesOf(system);
+    const archive = await makeArchives(system, places);
+    const operations = operationsOf(system, { places, moments });
+    const { say, signal } = workplace;
+    const measured = await interleaved(operations, { rounds, system, say, signal });
+    const { documents, archiveBytes, archiveParts } = archive;
+    const size = `an archive of ${megabytes(archiveBytes)} MB in ${archiveParts} parts`;
+    const title = `${archive.versions} versions of ${documents} documents, ${size}`;
+    return { tables: [roundsTable(title, measured, archiveBytes)], figures: { ...archive, measured } };
+  });
 }
 
 type Places = ReturnType<typeof placesOf>;
 
 /** Restores read what was made from the index as it was written; every round's backups go elsewhere. */
-function placesOf({ services, depotUrl, proxy }: MeasuredSystem) {
+function placesOf({ archives, depotUrl, proxy }: MeasuredSystem) {
   return {
-    fromFile: `file:${services.archives}/history.zip`,
+    fromFile: `file:${archives}/history.zip`,
     fromDepot: `${depotUrl}/archives/history.zip`,
     counted: `${proxy.url}/archives/history.zip`,
-    toFile: `file:${services.archives}/round.zip`,
+    toFile: `file:${archives}/round.zip`,
     toDepot: `${depotUrl}/archives/round.zip`,
   };
 }
@@ -51,7 +44,7 @@ function placesOf({ services, depotUrl, proxy }: MeasuredSystem) {
 /** Resolves with the last moment of each of {@link SHARES}. */
 async function load({ services }: MeasuredSystem, versions: number): Promise<Map<number, number>> {
   const moments = new Map<number, number>();
-  for (const { share, documents } of seededHistory(versions)) {
+  for (const { share, documents } of seededHistory(versions).writes()) {
     const { lastUpdateTimeMicros } = await services.client.bulk(documents);
     if (SHARES.includes(share)) moments.set(share, Number(lastUpdateTimeMicros));
   }
@@ -60,9 +53,9 @@ async function load({ services }: MeasuredSystem, versions: number): Promise<Map
 
 /** Ends with a restore, so that every round begins with an index that came out of one. */
 async function makeArchives({ services: { client } }: MeasuredSystem, { fromFile, fromDepot }: Places) {
-  await done(client.backup(fromFile));
-  const { result } = await done(client.backup(fromDepot));
-  await done(client.restore(fromDepot));
+  await endedWell(client.backup(fromFile));
+  const { result } = await endedWell(client.backup(fromDepot));
+  await endedWell(client.restore(fromDepot));
   if (!result || !('archive' in result)) throw new Error('a backup has no result');
   const { documents, versions, archive } = result;
   return { documents, versions, archiveBytes: archive.bytes, archiveParts: archive.parts };
@@ -73,12 +66,13 @@ function operationsOf(
   { services: { client }, proxy }: MeasuredSystem,
   { places, moments }: { places: Places; moments: ReadonlyMap<number, number> },
 ): Operation[] {
-  const counted = async (fields = {}): Promise<number> => {
-    const { fetched } = await proxy.during(() => done(client.restore(places.counted, fields)));
-    return fetched.bytes;
+  const counted = async (fields = {}): Promise<Noted> => {
+    const { fetched } = await proxy.during(() => endedWell(client.restore(places.counted, fields)));
+    return { fetchedBytes: fetched.bytes };
   };
-  const plain = async (job: Promise<{ body: Job }>): Promise<undefined> => {
-    await done(job);
+  const plain = async (job: Promise<{ body: Job }>): Promise<Noted> => {
+    await endedWell(job);
+    return {};
   };
   const [fromFile, all] = ['restore from a file', 'restore from the depot, counted'];
   return [
@@ -93,10 +87,4 @@ function operationsOf(
     })),
     { name: all, run: () => counted() },
   ];
-}
-
-async function done(request: Promise<{ body: Job }>): Promise<Job> {
-  const { body } = await request;
-  if (body.state !== 'SUCCEEDED') throw new Error(`a job has not succeeded: ${JSON.stringify(body)}`);
-  return body;
 }

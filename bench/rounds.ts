@@ -1,21 +1,52 @@
+import { readFileSync } from 'node:fs';
+
 import { query } from '@tidemark/testing';
 
 import type { MeasuredSystem } from './measured-system.ts';
+import { postgresCpu } from './postgres-cpu.ts';
+import type { Say } from './workplace.ts';
 
 /** What is measured, again in every round. */
 export interface Operation {
   readonly name: string;
   /** The operation whose seconds its own are held against. */
   readonly against?: string;
-  /** Resolves with the bytes that were fetched over HTTP, where they are counted. */
-  readonly run: () => Promise<number | undefined>;
+  /** What it works on, where that is not the system of the rounds. */
+  readonly system?: MeasuredSystem;
+  /** Before each run, and not measured. */
+  readonly prepare?: () => Promise<void>;
+  readonly run: () => Promise<Noted>;
+  /** After each run, and not measured. */
+  readonly tidy?: () => Promise<void>;
+}
+
+/** What a run tells of itself. */
+export interface Noted {
+  /** That were fetched over HTTP, where they are counted. */
+  readonly fetchedBytes?: number;
+  /** Of the file that it wrote. */
+  readonly fileBytes?: number;
+  /** That it was made of. */
+  readonly calls?: Calls;
+  /** That it wrote or read. */
+  readonly documents?: number;
+}
+
+/** Calls of one kind, as their callers saw them. */
+export interface Calls {
+  readonly count: number;
+  readonly p50Millis: number;
+  readonly p99Millis: number;
 }
 
 /** One run of an operation, as whoever asked for it saw it, and what each process took for it. */
-export interface Sample {
+export interface Sample extends Noted {
   readonly seconds: number;
-  readonly fetchedBytes: number | undefined;
   readonly cpuSeconds: Readonly<Record<string, number>>;
+  /** Of programs that the bench itself ran and waited for. */
+  readonly programCpuSeconds: number;
+  /** Of the whole server; undefined where it does not run on this machine. */
+  readonly postgresCpuSeconds: number | undefined;
   readonly peakBytes: Readonly<Record<string, number>>;
 }
 
@@ -25,16 +56,24 @@ export interface Measured {
   readonly samples: readonly Sample[];
 }
 
+interface Rounds {
+  readonly rounds: number;
+  readonly system: MeasuredSystem;
+  readonly say: Say;
+  /** Aborts between two runs. */
+  readonly signal: AbortSignal;
+}
+
 /** Runs every operation once in each round, so that what changes on the machine meanwhile meets all of them. */
 export async function interleaved(
   operations: readonly Operation[],
-  { rounds, system }: { readonly rounds: number; readonly system: MeasuredSystem },
-  say: (line: string) => void,
+  { rounds, system, say, signal }: Rounds,
 ): Promise<Measured[]> {
   const measured = operations.map((operation) => ({ operation, samples: [] as Sample[] }));
   for (let round = 1; round <= rounds; round++) {
     for (const { operation, samples } of measured) {
-      const sample = await sampleOf(operation, system);
+      signal.throwIfAborted();
+      const sample = await sampleOf(operation, operation.system ?? system);
       samples.push(sample);
       say(`round ${round}: ${operation.name} ${sample.seconds.toFixed(2)} s`);
     }
@@ -43,31 +82,43 @@ export async function interleaved(
 }
 
 /** After a checkpoint, so that none pays for what another has written. */
-async function sampleOf({ run }: Operation, { services, processes }: MeasuredSystem): Promise<Sample> {
+async function sampleOf({ prepare, run, tidy }: Operation, { services, processes }: MeasuredSystem): Promise<Sample> {
+  await prepare?.();
   await query(services.databaseUrl, 'CHECKPOINT');
   const each = Object.entries(processes);
   for (const [, process] of each) process.resetPeak();
+  const postgres = await postgresCpu(services.databaseUrl);
+  const postgresBefore = postgres();
+  const programsBefore = endedProgramsCpu();
   const cpuBefore = new Map(each.map(([name, process]) => [name, process.cpuSeconds()]));
   const began = performance.now();
-  const fetchedBytes = await run();
+  const noted = await run();
   const seconds = (performance.now() - began) / 1000;
-  return {
+  const sample = {
+    ...noted,
     seconds,
-    fetchedBytes,
     cpuSeconds: Object.fromEntries(
       each.map(([name, process]) => [name, process.cpuSeconds() - (cpuBefore.get(name) ?? 0)]),
     ),
+    programCpuSeconds: endedProgramsCpu() - programsBefore,
+    postgresCpuSeconds: postgresBefore === undefined ? undefined : (postgres() ?? NaN) - postgresBefore,
     peakBytes: Object.fromEntries(each.map(([name, process]) => [name, process.memory().peak])),
   };
+  await tidy?.();
+  return sample;
 }
 
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const [low, high] = [sorted[Math.floor((sorted.length - 1) / 2)], sorted[Math.ceil((sorted.length - 1) / 2)]];
-  return ((low ?? NaN) + (high ?? NaN)) / 2;
+const TICKS_A_SECOND = 100;
+
+/** Of this process's children that have ended, and of theirs. */
+function endedProgramsCpu(): number {
+  const stat = readFileSync('/proc/self/stat', 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return (Number(fields[13]) + Number(fields[14])) / TICKS_A_SECOND;
 }
 
-/** The median of what an operation took by what the other took in the same round. */
-export function medianRatio(one: Measured, other: Measured): number {
-  return median(one.samples.map(({ seconds }, round) => seconds / (other.samples[round]?.seconds ?? NaN)));
+/** On a processor, of everything that worked for it. */
+export function allCpuSeconds({ cpuSeconds, programCpuSeconds, postgresCpuSeconds }: Sample): number {
+  const services = Object.values(cpuSeconds).reduce((sum, each) => sum + each, 0);
+  return services + programCpuSeconds + (postgresCpuSeconds ?? NaN);
 }

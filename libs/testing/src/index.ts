@@ -8,6 +8,7 @@ export * from './system.js';
 export * from './system-client.js';
 export * from './exchange.js';
 export * from './on-database.js';
+export * from './gateway-grant.js';
 export * from './index-fingerprint.js';
 export * from './held-changes.js';
 export * from './postgres-proxy.js';

@@ -14,6 +14,23 @@ export async function query<R extends pg.QueryResultRow>(
   }
 }
 
+/** A connection for one statement, which is prepared once. */
+export interface PreparedStatement<R> {
+  run(values: readonly unknown[]): Promise<R[]>;
+  end(): Promise<void>;
+}
+
+export async function prepare<R extends pg.QueryResultRow>(
+  databaseUrl: string,
+  statement: string,
+): Promise<PreparedStatement<R>> {
+  const client = await connected(databaseUrl);
+  return {
+    run: async (values) => (await client.query<R>({ name: 'prepared', text: statement, values: [...values] })).rows,
+    end: () => client.end(),
+  };
+}
+
 /** A transaction that holds what it has locked until it is ended. */
 export interface HeldLocks {
   /** Without effect when it has ended. */

@@ -1,0 +1,45 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+import { query } from '@tidemark/testing';
+
+const TICKS_A_SECOND = 100;
+
+/** Resolves with a way to read the processor time, in seconds, of a server: undefined where it runs elsewhere. */
+export async function postgresCpu(databaseUrl: string): Promise<() => number | undefined> {
+  const [row] = await query<{ file: string }>(databaseUrl, `SELECT pg_read_file('postmaster.pid') AS file`);
+  const postmaster = Number.parseInt(row?.file ?? '', 10);
+  const isHere = statOf(postmaster)?.name === 'postgres';
+  return () => (isHere ? cpuOfFamily(postmaster) : undefined);
+}
+
+/** What a child took that has ended is counted with its parent. */
+function cpuOfFamily(postmaster: number): number {
+  const pids = readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const processes = pids.map((pid) => statOf(Number(pid)));
+  const own = processes.find((process) => process?.pid === postmaster);
+  const children = processes.filter((process) => process?.parent === postmaster);
+  const ticks = children.reduce((sum, child) => sum + (child?.ticks ?? 0), (own?.ticks ?? 0) + (own?.endedTicks ?? 0));
+  return ticks / TICKS_A_SECOND;
+}
+
+interface Stat {
+  readonly pid: number;
+  readonly name: string;
+  readonly parent: number;
+  readonly ticks: number;
+  /** Of children that have ended. */
+  readonly endedTicks: number;
+}
+
+/** Undefined for one that is not there. */
+function statOf(pid: number): Stat | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const sum = (...places: number[]): number => places.reduce((total, place) => total + Number(fields[place]), 0);
+    return { pid, name, parent: Number(fields[1]), ticks: sum(11, 12), endedTicks: sum(13, 14) };
+  } catch {
+    return undefined;
+  }
+}
