@@ -7,6 +7,7 @@ import {
   createVersionsIndexes,
   createVersionsTable,
   LAYOUT,
+  makeVersionsKey,
   tablesOf,
 } from '../layout/layout.js';
 import { generationSchema, type GenerationRecord } from './entities.js';
@@ -98,7 +99,11 @@ async function createFirstGeneration(client: pg.Client, indexId: number): Promis
   const tables = tablesOf(generation);
   await client.query(createVersionsTable(tables));
   await client.query(createDocumentsTable(tables));
-  for (const statement of [...createVersionsIndexes(tables), ...createDocumentsIndexes(tables)]) {
+  for (const statement of [
+    ...createVersionsIndexes(tables),
+    makeVersionsKey(tables),
+    ...createDocumentsIndexes(tables),
+  ]) {
     await client.query(statement);
   }
   await client.query('UPDATE catalog.index SET live_generation = $2 WHERE id = $1', [indexId, generation]);

@@ -54,10 +54,15 @@ export function createVersionsTable({ schema, versions }: Tables): string {
 
 export function createVersionsIndexes({ versions }: Tables): readonly string[] {
   return [
-    `ALTER TABLE ${versions} ADD CONSTRAINT document_version_pkey PRIMARY KEY (link, version)`,
+    `CREATE UNIQUE INDEX document_version_pkey ON ${versions} (link, version)`,
     `CREATE INDEX document_version_update_time ON ${versions} USING brin (update_time_micros)
        WITH (pages_per_range = 64, autosummarize = on)`,
   ];
+}
+
+/** At once: the index is there, and until it is made the key nobody is kept from reading. */
+export function makeVersionsKey({ versions }: Tables): string {
+  return `ALTER TABLE ${versions} ADD CONSTRAINT document_version_pkey PRIMARY KEY USING INDEX document_version_pkey`;
 }
 
 export function createDocumentsTable({ documents }: Tables): string {

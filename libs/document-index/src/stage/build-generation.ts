@@ -6,6 +6,7 @@ import {
   createDocumentsIndexes,
   createDocumentsTable,
   createVersionsIndexes,
+  makeVersionsKey,
   tablesOf,
   type Tables,
 } from '../layout/layout.js';
@@ -32,8 +33,9 @@ const UNIQUE_VIOLATION = '23505';
 
 /**
  * Makes a loaded generation whole: indexes, the latest version of each document, statistics, and the checks that only
- * the whole can fail. Building again what was built, or half built, is fine. Each step is a transaction under the lock
- * of the generation's row: a process that stood still meanwhile does not build in what another attempt has taken over.
+ * the whole can fail. Versions and documents are worked on side by side. Building again what was built, or half built,
+ * is fine. Each step is a transaction under the lock of the generation's row: a process that stood still meanwhile does
+ * not build in what another attempt has taken over.
  */
 export async function buildGeneration(
   pool: pg.Pool,
@@ -41,24 +43,36 @@ export async function buildGeneration(
   options: { parallelism: number; onStep: (step: string) => void },
 ): Promise<BuiltGeneration> {
   const tables = tablesOf(request.generation);
-  return await withClient(pool, async (client) => {
-    await client.query(settings(options.parallelism));
-    try {
-      for (const [step, run] of STEPS) {
-        options.onStep(step);
-        await whileStaged(client, { request, strength: 'SHARE' }, () => run(client, tables));
+  const run = (steps: readonly Step[]): Promise<void> =>
+    withClient(pool, async (client) => {
+      await client.query(settings(options.parallelism));
+      try {
+        for (const { name, work } of steps) {
+          options.onStep(name);
+          await whileStaged(client, { request, strength: 'SHARE' }, () => work(client, tables));
+        }
+      } finally {
+        await client.query('RESET ALL').catch(() => undefined);
       }
-      const built = await readCounts(client, tables);
-      checkCounts(built, request);
-      await whileStaged(client, { request, strength: 'UPDATE' }, async ({ indexId }) => {
-        await refuseFuture(client, indexId, built.latestUpdateTimeMicros ?? 0);
-        await markBuilt(client, request, built);
-      });
-      return built;
-    } finally {
-      await client.query('RESET ALL').catch(() => undefined);
-    }
+    });
+  await run(FIRST);
+  await allOrFirstError([run(OF_VERSIONS), run(OF_DOCUMENTS)]);
+  await run(LAST);
+  return await withClient(pool, async (client) => {
+    const built = await readCounts(client, request);
+    checkCounts(built, request);
+    await whileStaged(client, { request, strength: 'UPDATE' }, async ({ indexId }) => {
+      await refuseFuture(client, indexId, built.latestUpdateTimeMicros ?? 0);
+      await markBuilt(client, request, built);
+    });
+    return built;
   });
+}
+
+/** Waits for all of them; of several errors the one that comes first in the list is thrown, whenever it happened. */
+async function allOrFirstError(works: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(works)).find(({ status }) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 /** Runs `work` in a transaction in which the generation is this attempt's to build; throws where it is not. */
@@ -77,15 +91,25 @@ async function whileStaged(
   }
 }
 
-type Step = (client: pg.ClientBase, tables: Tables) => Promise<unknown>;
+interface Step {
+  readonly name: string;
+  readonly work: (client: pg.ClientBase, tables: Tables) => Promise<unknown>;
+}
 
-const STEPS: readonly (readonly [name: string, run: Step])[] = [
-  ['clearing', (client, tables) => client.query(clear(tables))],
-  ['indexing versions', indexVersions],
-  ['deriving documents', deriveDocuments],
-  ['indexing documents', (client, tables) => runAll(client, createDocumentsIndexes(tables))],
-  ['checking links', checkLinks],
-  ['analyzing', (client, { versions, documents }) => client.query(`ANALYZE ${versions}; ANALYZE ${documents}`)],
+const FIRST: readonly Step[] = [{ name: 'clearing', work: (client, tables) => client.query(clear(tables)) }];
+const OF_VERSIONS: readonly Step[] = [
+  { name: 'indexing versions', work: indexVersions },
+  { name: 'analyzing versions', work: (client, { versions }) => client.query(`ANALYZE ${versions}`) },
+];
+/** Deriving sorts by itself, so it need not wait for the index of the versions. */
+const OF_DOCUMENTS: readonly Step[] = [
+  { name: 'deriving documents', work: deriveDocuments },
+  { name: 'indexing documents', work: (client, tables) => runAll(client, createDocumentsIndexes(tables)) },
+  { name: 'checking links', work: checkLinks },
+  { name: 'analyzing documents', work: (client, { documents }) => client.query(`ANALYZE ${documents}`) },
+];
+const LAST: readonly Step[] = [
+  { name: 'making the key', work: (client, tables) => client.query(makeVersionsKey(tables)) },
 ];
 
 function settings(parallelism: number): string {
@@ -97,7 +121,7 @@ function settings(parallelism: number): string {
 function clear(tables: Tables): string {
   const { schema, versions, documents } = tables;
   return `ALTER TABLE ${versions} DROP CONSTRAINT IF EXISTS document_version_pkey;
-    DROP INDEX IF EXISTS ${schema}.document_version_update_time;
+    DROP INDEX IF EXISTS ${schema}.document_version_pkey, ${schema}.document_version_update_time;
     DROP TABLE IF EXISTS ${documents};
     ${createDocumentsTable(tables)}`;
 }
@@ -113,10 +137,14 @@ async function runAll(client: pg.ClientBase, statements: readonly string[]): Pro
   for (const statement of statements) await client.query(statement);
 }
 
-async function readCounts(client: pg.ClientBase, { versions, documents }: Tables): Promise<BuiltGeneration> {
+/** Each part's rows were counted as they were loaded. */
+async function readCounts(client: pg.ClientBase, { generation }: BuildRequest): Promise<BuiltGeneration> {
+  const { documents } = tablesOf(generation);
   const { rows } = await client.query<BuiltGeneration>(
-    `SELECT (SELECT count(*) FROM ${versions}) AS versions, count(*) FILTER (WHERE NOT deleted) AS documents,
-      max(update_time_micros) AS "latestUpdateTimeMicros" FROM ${documents}`,
+    `SELECT (SELECT coalesce(sum(rows_loaded), 0)::bigint FROM catalog.staged_part WHERE generation = $1) AS versions,
+      count(*) FILTER (WHERE NOT deleted) AS documents, max(update_time_micros) AS "latestUpdateTimeMicros"
+      FROM ${documents}`,
+    [generation],
   );
   const [counts] = rows;
   if (!counts) throw new Error('a generation without counts');
