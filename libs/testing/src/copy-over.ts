@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { buffer } from 'node:stream/consumers';
 import { Readable } from 'node:stream';
 
 import type { BuildStatus, Range, SwitchAnswer } from '@tidemark/contracts';
@@ -31,7 +30,9 @@ export async function copySnapshot(index: DocumentIndex, partBytes = 64 * 1024):
 export async function copyRange(index: DocumentIndex, sessionId: string, range: Range): Promise<Buffer> {
   const { rows, end } = await index.snapshots.copy(sessionId, range);
   try {
-    return await buffer(rows);
+    const chunks: Buffer[] = [];
+    for await (const chunk of rows) chunks.push(Buffer.from(chunk));
+    return Buffer.concat(chunks);
   } finally {
     await end();
   }

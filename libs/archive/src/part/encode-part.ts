@@ -6,6 +6,7 @@ import type { PartFacts } from '@tidemark/contracts';
 import { ArchiveTooLargeError } from '../errors.js';
 import { MAX_LINE_BYTES, MAX_PART_RAW_BYTES } from '../format/limits.js';
 import { destroyOnAbort } from '../streams/abort.js';
+import { asError } from '../streams/as-error.js';
 import { HashedBytes } from '../streams/hashed-bytes.js';
 import { RowPacker } from './row-packer.js';
 
@@ -37,28 +38,28 @@ export interface EncodedPart {
 }
 
 /**
- * Packs COPY text, in chunks of any size, into one part. `rows` is destroyed without an error when the part is full: its
- * owner must take that for a wanted end. Compresses on the threadpool; holds about 2 MiB, more only for longer rows.
+ * Packs COPY text, in chunks of any size, into one part. A chunk is done with when the next one is asked for; `rows` is
+ * left (`return`) when the part is full, and when anything fails. Compresses on the threadpool; holds about 2 MiB, more
+ * only for longer rows.
  */
-export function encodePart(rows: Readable, options: EncodeOptions): EncodedPart {
+export function encodePart(rows: AsyncIterable<Buffer>, options: EncodeOptions): EncodedPart {
   const { maxRawBytes, level = DEFAULT_LEVEL, signal } = options;
   if (!(maxRawBytes >= 1)) throw new RangeError(`a part cannot be cut at ${maxRawBytes} bytes`);
   if (maxRawBytes > MAX_PART_CUT_BYTES) throw new ArchiveTooLargeError('parts of this size', MAX_PART_CUT_BYTES);
   const outcome = Promise.withResolvers<PartOutcome>();
   outcome.promise.catch(() => undefined);
+  const source = rows[Symbol.asyncIterator]();
+  const leave = (): void => void Promise.resolve(source.return?.()).catch(() => undefined);
   const compressor = createCompressor(level);
-  const packer = new RowPacker(compressor, { maxRawBytes, atCut: () => void rows.destroy() });
+  const packer = new RowPacker(compressor, maxRawBytes);
   const content = new HashedBytes(() => outcome.resolve({ facts: factsOf(content, packer), cut: packer.cut }));
-  rows.on('error', () => undefined);
-  pipeline(rows, packer, (error) => {
-    if (error && !packer.cut) compressor.destroy(error);
-  });
   pipeline(compressor, content, (error) => {
     if (!error) return;
     outcome.reject(error);
-    rows.destroy();
+    leave();
   });
   destroyOnAbort(content, signal);
+  packer.pack(source).then(leave, (error: unknown) => compressor.destroy(asError(error)));
   return { content, outcome: outcome.promise };
 }
 

@@ -185,13 +185,13 @@ describe('encodePart when something breaks', () => {
 
   test('stops at once on abort, with its reason, while the rows stall', async () => {
     const abort = new AbortController();
-    const rows = stalledReadable(some);
+    const rows = new StalledRows(some);
     const part = encodePart(rows, { maxRawBytes: ALL, signal: abort.signal });
     const reason = new Error('lease lost');
     setImmediate(() => abort.abort(reason));
     expect(await failureOf(part.content)).toBe(reason);
     await expect(part.outcome).rejects.toBe(reason);
-    expect(rows.destroyed).toBe(true);
+    expect(rows.left).toBe(true);
   });
 
   test('does not begin for a signal that was aborted before', async () => {
@@ -210,6 +210,32 @@ describe('encodePart when something breaks', () => {
     expect(rows.destroyed).toBe(true);
   });
 });
+
+/** One chunk, and then nothing, not even an end, until it is left. */
+class StalledRows implements AsyncIterableIterator<Buffer, undefined> {
+  left = false;
+  readonly #stalled = Promise.withResolvers<IteratorResult<Buffer, undefined>>();
+  readonly #chunks: Buffer[];
+
+  constructor(...chunks: Buffer[]) {
+    this.#chunks = chunks;
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<Buffer, undefined>> {
+    const value = this.#chunks.shift();
+    return value ? { done: false, value } : await this.#stalled.promise;
+  }
+
+  async return(): Promise<IteratorResult<Buffer, undefined>> {
+    this.left = true;
+    this.#stalled.resolve({ done: true, value: undefined });
+    return await this.#stalled.promise;
+  }
+}
 
 test('a packed part is what its facts say', async () => {
   const rows = [row({ stamp: 9 }), row({ stamp: 4 }), row({ stamp: 7 })];

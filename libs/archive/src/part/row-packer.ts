@@ -1,4 +1,4 @@
-import { Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 
 import { ContentUnfitError } from '../errors.js';
 import { MAX_LINE_BYTES } from '../format/limits.js';
@@ -8,37 +8,34 @@ const LF = 0x0a;
 /** Small chunks cost the compressor more than collecting them does. */
 const BLOCK_BYTES = 256 * 1024;
 
-type Done = (error?: Error) => void;
-
 /**
  * Collects COPY text into blocks of whole rows and writes them into the compressor, which it ends after the last row
  * or after the row with which the part is full. Two buffers take turns, one being filled while the other is being
  * compressed: rows are copied, but no memory is asked for each of them.
  */
-export class RowPacker extends Writable {
+export class RowPacker {
   readonly scan: RowScan;
-  /** Whether rows were left when the part was full. Nothing is taken in after that. */
+  /** Whether rows were left when the part was full. */
   cut = false;
   #filling = Buffer.allocUnsafe(BLOCK_BYTES);
   #filled = 0;
   #spare = Buffer.allocUnsafe(BLOCK_BYTES);
   #compressing: Promise<void> = Promise.resolve();
 
-  /** `atCut` is called once when rows are left. */
   constructor(
     private readonly compressor: Writable,
-    private readonly options: { readonly maxRawBytes: number; readonly atCut: () => void },
+    maxRawBytes: number,
   ) {
-    super();
-    this.scan = new RowScan(options.maxRawBytes);
+    this.scan = new RowScan(maxRawBytes);
   }
 
-  override _write(chunk: Buffer, _encoding: BufferEncoding, done: Done): void {
-    this.#collect(chunk).then(() => done(), done);
-  }
-
-  override _final(done: Done): void {
-    this.#packRest().then(() => done(), done);
+  /** Takes rows, in chunks of any size, until they end or the part is full; nothing more is asked for then. */
+  async pack(rows: AsyncIterator<Buffer, unknown>): Promise<void> {
+    for (let taken = await rows.next(); !this.cut && taken.done !== true; taken = await rows.next()) {
+      await this.#collect(taken.value);
+      if (this.cut) return;
+    }
+    await this.#packRest();
   }
 
   async #collect(chunk: Buffer): Promise<void> {
@@ -93,7 +90,6 @@ export class RowPacker extends Writable {
     this.cut = true;
     await this.#compressing;
     this.compressor.end();
-    this.options.atCut();
   }
 
   #makeRoom(): void {

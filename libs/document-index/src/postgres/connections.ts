@@ -1,6 +1,10 @@
+import { Socket } from 'node:net';
+
 import pg from 'pg';
 
 import type { Logger } from '@tidemark/platform';
+
+import { lendingSocket } from './lending-socket.js';
 
 /**
  * The pools of one index-service, apart so that no kind of work can starve another: a snapshot's holders and the
@@ -33,6 +37,7 @@ export function openConnections({ url, parallelism, log }: ConnectionOptions): C
   let closing = false;
   const pool = (name: string, max: number, settings: Record<string, string> = {}): pg.Pool => {
     const opened = new pg.Pool({
+      ...(name === 'part' ? { stream: socketFor } : {}),
       connectionString: url,
       application_name: `tidemark-${name}`,
       max,
@@ -68,6 +73,11 @@ export function openConnections({ url, parallelism, log }: ConnectionOptions): C
       await Promise.all(Object.values(pools).map((one) => one.end()));
     },
   };
+}
+
+/** TLS reads from the socket in its own way. */
+function socketFor({ ssl }: { ssl?: unknown } = {}): Socket {
+  return ssl ? new Socket() : lendingSocket();
 }
 
 function exactNumber(text: string): number {

@@ -1,12 +1,10 @@
-import type { Readable } from 'node:stream';
-
 import type pg from 'pg';
-import { to as copyTo } from 'pg-copy-streams';
 
 import type { Range } from '@tidemark/contracts';
 
 import { SessionGoneError } from '../errors.js';
 import { COLUMN_NAMES } from '../layout/layout.js';
+import { CopyOut } from '../postgres/copy-out.js';
 import { coded, sqlState, withTransaction } from '../postgres/transaction.js';
 import type { HeldSnapshot } from './open-snapshot.js';
 
@@ -14,8 +12,8 @@ type SnapshotRows = Pick<HeldSnapshot, 'pgSnapshot' | 'tables' | 'closedTimeMicr
 
 /** Rows of a range on their way out. */
 export interface RangeCopy {
-  /** COPY text, not row-aligned. It may be left early, destroyed or not. */
-  readonly rows: Readable;
+  /** COPY text, not row-aligned; each chunk is valid until the next one is asked for. It may be left early. */
+  readonly rows: AsyncIterableIterator<Buffer, undefined>;
   /** Gives the connection back; one with rows still on it is closed instead. */
   readonly end: () => Promise<void>;
 }
@@ -40,10 +38,10 @@ export class SnapshotReader {
     }
     const { versions } = this.snapshot.tables;
     const rows = client.query(
-      copyTo(`COPY (SELECT ${COLUMN_NAMES} FROM ${versions} WHERE ${conditionOf(this.snapshot, range)}) TO STDOUT`),
+      new CopyOut(
+        `COPY (SELECT ${COLUMN_NAMES} FROM ${versions} WHERE ${conditionOf(this.snapshot, range)}) TO STDOUT`,
+      ),
     );
-    // Closing the connection under a stream that was left early makes it emit once more.
-    rows.on('error', () => undefined);
     return { rows, end: () => endCopy(client, rows) };
   }
 
@@ -81,9 +79,9 @@ export class SnapshotReader {
   }
 }
 
-async function endCopy(client: pg.PoolClient, rows: Readable): Promise<void> {
+async function endCopy(client: pg.PoolClient, rows: CopyOut): Promise<void> {
   const ended =
-    rows.readableEnded &&
+    rows.ended &&
     (await client.query('COMMIT').then(
       () => true,
       () => false,
