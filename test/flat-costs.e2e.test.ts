@@ -21,7 +21,7 @@ import {
 
 import { BrokerSpy } from './broker-spy.fixture.test.js';
 
-const SMALL = 2000;
+const SMALL = 1600;
 const LARGE = 8 * SMALL;
 const PART_BYTES = 64 * 1024;
 /** One makes it; three times it is looked at and changed, once more where a heartbeat comes between. */
@@ -146,7 +146,7 @@ whereItIs('a job', () => {
 
 function expectBackupCost({ result, asked, ...cost }: JobCost<BackupResult>): void {
   const { parts } = result.archive;
-  expect(parts).toBeGreaterThan(7);
+  expect(parts).toBeGreaterThan(5);
   expect(asked).toEqual({
     'POST /snapshots': 1,
     'GET /snapshots/:session/parts': parts,
