@@ -37,6 +37,7 @@ const NOT_OVER_SERVICES = [
     'full-disks',
     'narrow-worker',
     'swapped-destinations',
+    'flat-costs',
   ],
 ];
 

@@ -1,12 +1,15 @@
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
+import { StatementReader, type Statement } from './statements.js';
 import { testServerUrl } from './test-database.js';
 
 /** Connections of one name that are held up. */
 export interface HeldConnections {
   /** Resolves when the first of them has something to say that is held. */
   readonly reached: Promise<unknown>;
+  /** Resolves when so many of them have. */
+  reachedBy(connections: number): Promise<void>;
   /** What they say goes on its way. */
   release(): void;
 }
@@ -14,7 +17,9 @@ export interface HeldConnections {
 interface Hold {
   readonly applicationName: string;
   readonly saying: string;
-  readonly reached: PromiseWithResolvers<undefined>;
+  /** Those that have had something to say. */
+  readonly connections: Set<number>;
+  readonly arrivals: EventEmitter;
   readonly released: PromiseWithResolvers<undefined>;
 }
 
@@ -23,6 +28,8 @@ export class PostgresProxy {
   readonly #holds = new Set<Hold>();
   readonly #sockets = new Set<Socket>();
   #isCut = false;
+  #accepted = 0;
+  #heard: Statement[] | undefined;
 
   private constructor(
     private readonly server: Server,
@@ -48,16 +55,31 @@ export class PostgresProxy {
 
   /** Connections that have this `application_name`, and new ones with it, get nothing that has these words through to the server. */
   hold(applicationName: string, saying = ''): HeldConnections {
-    const [reached, released] = [Promise.withResolvers<undefined>(), Promise.withResolvers<undefined>()];
-    const hold = { applicationName, saying, reached, released };
+    const released = Promise.withResolvers<undefined>();
+    const hold = { applicationName, saying, connections: new Set<number>(), arrivals: new EventEmitter(), released };
     this.#holds.add(hold);
+    const reachedBy = async (count: number): Promise<void> => {
+      while (hold.connections.size < count) await once(hold.arrivals, 'one');
+    };
     return {
-      reached: reached.promise,
+      reached: reachedBy(1),
+      reachedBy,
       release: () => {
         this.#holds.delete(hold);
         released.resolve(undefined);
       },
     };
+  }
+
+  /** What is said to the server during `work`, in its order; one such work at a time. */
+  async during<T>(work: () => Promise<T>): Promise<{ readonly value: T; readonly statements: readonly Statement[] }> {
+    const statements: Statement[] = [];
+    this.#heard = statements;
+    try {
+      return { value: await work(), statements };
+    } finally {
+      this.#heard = undefined;
+    }
   }
 
   /** Breaks every connection and lets none in until {@link mend}. */
@@ -99,23 +121,28 @@ export class PostgresProxy {
   }
 
   async #forward(client: Socket, server: Socket): Promise<void> {
-    let name: string | undefined;
+    const connection = this.#accepted++;
+    const reader = new StatementReader();
+    let by: string | undefined;
     try {
       for await (const chunk of client as AsyncIterable<Buffer>) {
-        name ??= applicationNameIn(chunk);
-        await this.#passable(name, chunk);
+        by ??= applicationNameIn(chunk);
+        for (const text of reader.read(chunk)) this.#heard?.push({ by, connection, text });
+        await this.#passable({ by, connection }, chunk);
         if (!server.write(chunk)) await once(server, 'drain');
       }
       server.end();
     } catch {
       server.destroy();
     }
+    this.#heard?.push({ by: by ?? '', connection, text: null });
   }
 
-  async #passable(name: string, chunk: Buffer): Promise<void> {
+  async #passable({ by, connection }: Pick<Statement, 'by' | 'connection'>, chunk: Buffer): Promise<void> {
     for (const hold of this.#holds) {
-      if (hold.applicationName !== name || !chunk.includes(hold.saying)) continue;
-      hold.reached.resolve(undefined);
+      if (hold.applicationName !== by || !chunk.includes(hold.saying)) continue;
+      hold.connections.add(connection);
+      hold.arrivals.emit('one');
       await hold.released.promise;
     }
   }

@@ -61,6 +61,7 @@ export function openConnections({ url, parallelism, log }: ConnectionOptions): C
     readers: pool('reader', atMost(4 * parallelism), {
       statement_timeout: '30000',
       default_transaction_read_only: 'on',
+      jit: 'off',
     }),
     writers: pool('writer', atMost(4 * parallelism), { idle_in_transaction_session_timeout: '3000' }),
     parts: pool('part', atMost(2 * parallelism), { ...unbounded, max_parallel_workers_per_gather: '0', jit: 'off' }),

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 
 import { PARENT, type Tables } from '../layout/layout.js';
+import { versionBefore } from './version-rows.js';
 
 /** Which documents a listing is about: the direct children of a link, or every link with a prefix. */
 export type Selection = { readonly childrenOf: string } | { readonly prefix: string };
@@ -40,11 +41,16 @@ function latestQuery({ documents }: Tables, condition: string, { includeDeleted 
     WHERE ${condition} AND link > $2 ${includeDeleted ? '' : 'AND NOT deleted'} ORDER BY link LIMIT $3`;
 }
 
-function asOfQuery({ documents, versions }: Tables, condition: string, { includeDeleted }: ListQuery): string {
-  return `SELECT link, asof.version FROM ${documents}
-    CROSS JOIN LATERAL (SELECT version, update_action FROM ${versions} history
-      WHERE history.link = document.link AND history.update_time_micros <= $4 ORDER BY version DESC LIMIT 1) asof
-    WHERE ${condition} AND link > $2 ${includeDeleted ? '' : `AND asof.update_action <> 'DELETE'`} ORDER BY link LIMIT $3`;
+/** Most documents have not changed since: only of the others, the history is looked at. */
+function asOfQuery(tables: Tables, condition: string, { includeDeleted }: ListQuery): string {
+  return `SELECT link, asof.version FROM ${tables.documents}
+    CROSS JOIN LATERAL (
+      SELECT document.version, document.deleted WHERE document.update_time_micros <= $4
+      UNION ALL
+      SELECT version, update_action = 'DELETE' FROM ${tables.versions} history
+        WHERE document.update_time_micros > $4
+          AND history.link = document.link AND history.version = ${versionBefore(tables, '$4')}) asof
+    WHERE ${condition} AND link > $2 ${includeDeleted ? '' : 'AND NOT asof.deleted'} ORDER BY link LIMIT $3`;
 }
 
 /** The condition on `link` with `$1` in it. Prefixes are ranges of bytes, so both run along an index. */

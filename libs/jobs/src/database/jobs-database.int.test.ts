@@ -51,6 +51,7 @@ describe('the tables', () => {
       { name: 'UndoneJobs1795400000002' },
       { name: 'SealedSecrets1795400000003' },
       { name: 'UntoldEnds1795800000004' },
+      { name: 'NewestJobs1795800000005' },
     ]);
   });
 

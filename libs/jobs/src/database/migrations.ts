@@ -69,6 +69,22 @@ class UntoldEnds1795800000004 implements MigrationInterface {
   }
 }
 
+/** What is shown of the newest jobs is found without a look at those before them. */
+class NewestJobs1795800000005 implements MigrationInterface {
+  readonly name = 'NewestJobs1795800000005';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query('CREATE INDEX job_operation_position ON jobs.job (operation, position DESC)');
+    await runner.query(`
+      CREATE INDEX job_backup_ended ON jobs.job (ended_at_micros)
+        WHERE state = 'SUCCEEDED' AND operation = 'BACKUP'`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('DROP INDEX jobs.job_operation_position, jobs.job_backup_ended');
+  }
+}
+
 /** Half-filled pages keep heartbeats, which touch no indexed column, on their page. */
 const JOB_TABLE = `
   CREATE TABLE jobs.job (
@@ -129,4 +145,5 @@ export const MIGRATIONS = [
   UndoneJobs1795400000002,
   SealedSecrets1795400000003,
   UntoldEnds1795800000004,
+  NewestJobs1795800000005,
 ];

@@ -49,11 +49,12 @@ export async function createJob(database: JobsDatabase, job: NewJob): Promise<Cr
   }
 }
 
-/** Forgets the keys that may be used again anyway; says how many. */
+/** Forgets the keys that may be used again anyway; says how many. In a SELECT the clock is read once: an index can answer. */
 export async function purgeIdempotencyKeys(database: JobsDatabase): Promise<number> {
   const gone = await database.rows`
     WITH gone AS (
-      DELETE FROM jobs.idempotency_key WHERE created_at_micros < ${() => NOW} - ${KEY_LIFE_MICROS}::bigint RETURNING 1
+      DELETE FROM jobs.idempotency_key
+      WHERE created_at_micros < (SELECT ${() => NOW} - ${KEY_LIFE_MICROS}::bigint) RETURNING 1
     )
     SELECT FROM gone`;
   return gone.length;
