@@ -1,8 +1,9 @@
-import type { Job } from '@tidemark/testing';
+import type { CountingProxy, Job } from '@tidemark/testing';
 
 import { megabytes } from './figures.ts';
 import { seededHistory } from './histories.ts';
 import { endedWell } from './jobs.ts';
+import type { MeasuredDepot } from './measured-depot.ts';
 import type { MeasuredSystem } from './measured-system.ts';
 import type { BenchOptions } from './options.ts';
 import { interleaved, type Noted, type Operation } from './rounds.ts';
@@ -13,12 +14,12 @@ const SHARES = [0.1, 0.5, 0.9];
 
 /** Backups to a file and to the depot, restores from both, and restores from the depot to moments of the history. */
 export async function httpTransfers(workplace: Workplace, { versions, rounds }: BenchOptions): Promise<Findings> {
-  return await workplace.withSystem({}, async (system) => {
+  return await withBoth(workplace, async (system, depot) => {
     const moments = await load(system, versions);
     workplace.say(`${versions} versions are written`);
-    const places = placesOf(system);
+    const places = placesOf(system, depot);
     const archive = await makeArchives(system, places);
-    const operations = operationsOf(system, { places, moments });
+    const operations = operationsOf(system, { proxy: depot.proxy, places, moments });
     const { say, signal } = workplace;
     const measured = await interleaved(operations, { rounds, system, say, signal });
     const { documents, archiveBytes, archiveParts } = archive;
@@ -28,16 +29,28 @@ export async function httpTransfers(workplace: Workplace, { versions, rounds }: 
   });
 }
 
+/** The depot is measured with the services. */
+async function withBoth<T>(
+  workplace: Workplace,
+  work: (system: MeasuredSystem, depot: MeasuredDepot) => Promise<T>,
+): Promise<T> {
+  return await workplace.withDepot((depot) =>
+    workplace.withSystem({ settings: depot.settings }, (system) =>
+      work({ ...system, processes: { ...system.processes, [depot.process.app]: depot.process } }, depot),
+    ),
+  );
+}
+
 type Places = ReturnType<typeof placesOf>;
 
 /** Restores read what was made from the index as it was written; every round's backups go elsewhere. */
-function placesOf({ archives, depotUrl, proxy }: MeasuredSystem) {
+function placesOf({ archives }: MeasuredSystem, { url, proxy }: MeasuredDepot) {
   return {
     fromFile: `file:${archives}/history.zip`,
-    fromDepot: `${depotUrl}/archives/history.zip`,
+    fromDepot: `${url}/archives/history.zip`,
     counted: `${proxy.url}/archives/history.zip`,
     toFile: `file:${archives}/round.zip`,
-    toDepot: `${depotUrl}/archives/round.zip`,
+    toDepot: `${url}/archives/round.zip`,
   };
 }
 
@@ -63,8 +76,8 @@ async function makeArchives({ services: { client } }: MeasuredSystem, { fromFile
 
 /** The last of them leaves the whole index behind. */
 function operationsOf(
-  { services: { client }, proxy }: MeasuredSystem,
-  { places, moments }: { places: Places; moments: ReadonlyMap<number, number> },
+  { services: { client } }: MeasuredSystem,
+  { proxy, places, moments }: { proxy: CountingProxy; places: Places; moments: ReadonlyMap<number, number> },
 ): Operation[] {
   const counted = async (fields = {}): Promise<Noted> => {
     const { fetched } = await proxy.during(() => endedWell(client.restore(places.counted, fields)));

@@ -10,8 +10,8 @@ import type { Findings, Table } from './table.ts';
 import type { Workplace } from './workplace.ts';
 
 const SECONDS = 5;
-const READS_A_SECOND = 60;
-const WRITES_A_SECOND = 30;
+const READS_A_SECOND = 40;
+const WRITES_A_SECOND = 20;
 
 /** Milliseconds of each call. */
 interface Phase {

@@ -1,11 +1,4 @@
-import {
-  CountingProxy,
-  query,
-  startServices,
-  TestProcess,
-  type RunningServices,
-  type ServiceCounts,
-} from '@tidemark/testing';
+import { query, startServices, type RunningServices, type ServiceCounts, type TestProcess } from '@tidemark/testing';
 
 import { endedWell } from './jobs.ts';
 import type { KeptArchive } from './workplace.ts';
@@ -16,17 +9,14 @@ export interface SystemOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-/** A process for each service, and a depot, of this bench alone. */
+/** A process for each service, of this bench alone. */
 export interface MeasuredSystem {
   readonly services: RunningServices;
-  /** By the name of their app; the second of a kind is "<app> 2". */
+  /** What is measured of it, by the name of the app; the second of a kind is "<app> 2". */
   readonly processes: Readonly<Record<string, TestProcess>>;
   /** A folder that archives may go to, the same for every system. */
   readonly archives: string;
-  readonly depotUrl: string;
-  /** A way to the depot. */
-  readonly proxy: CountingProxy;
-  /** Makes the index what an archive holds. */
+  /** Makes the index what an archive holds, and backs it up once: nobody's first job is measured. */
   fill(archive: KeptArchive): Promise<void>;
   /** Ends and removes everything. */
   remove(): Promise<void>;
@@ -36,42 +26,22 @@ interface Servers {
   readonly postgresUrl: string;
   readonly amqpUrl: string;
   readonly archives: string;
-  readonly depotFolder: string;
 }
 
 export async function startMeasuredSystem(options: SystemOptions & Servers): Promise<MeasuredSystem> {
-  const { archives, depotFolder, postgresUrl, amqpUrl, counts = {} } = options;
-  const removals: (() => Promise<unknown>)[] = [];
-  const remove = async (): Promise<void> => {
-    for (const each of removals.splice(0).reverse()) await each();
-  };
-  try {
-    const settings = { PORT: '0', TIDEMARK_DEPOT_FOLDER: depotFolder };
-    const depot = await new TestProcess({ app: 'archive-depot', settings }).start();
-    removals.push(() => depot.stop());
-    const proxy = await CountingProxy.open(depot.url);
-    removals.push(() => proxy.close());
-    const services = await startServices({
-      postgresUrl,
-      amqpUrl,
-      counts,
-      settings: {
-        TIDEMARK_FILE_ROOTS: archives,
-        TIDEMARK_HTTP_ALLOW: `${depot.url}/archives, ${proxy.url}/archives`,
-        TIDEMARK_HTTP_ALLOW_PRIVATE: '127.0.0.1',
-        ...options.settings,
-      },
-    });
-    removals.push(() => services.remove());
-    const processes = byName([...services.processes, depot]);
-    const fill = async ({ destination }: KeptArchive): Promise<void> => {
+  const { archives, postgresUrl, amqpUrl, counts = {} } = options;
+  const settings = { TIDEMARK_FILE_ROOTS: archives, ...options.settings };
+  const services = await startServices({ postgresUrl, amqpUrl, counts, settings });
+  return {
+    services,
+    processes: byName(services.processes),
+    archives,
+    fill: async ({ destination }) => {
       await endedWell(services.client.restore(destination));
-    };
-    return { services, processes, archives, depotUrl: depot.url, proxy, fill, remove };
-  } catch (error) {
-    await remove();
-    throw error;
-  }
+      await endedWell(services.client.backup(`file:${archives}/first.zip`));
+    },
+    remove: () => services.remove(),
+  };
 }
 
 /** Number of the generation that is live now; its schema is `index_<number>`. */

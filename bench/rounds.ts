@@ -3,6 +3,8 @@ import { readFileSync } from 'node:fs';
 import { query } from '@tidemark/testing';
 
 import type { MeasuredSystem } from './measured-system.ts';
+import { percent } from './figures.ts';
+import { busySeconds, ownCpuSeconds, shareOfOthers } from './other-cpu.ts';
 import { postgresCpu } from './postgres-cpu.ts';
 import type { Say } from './workplace.ts';
 
@@ -48,6 +50,8 @@ export interface Sample extends Noted {
   /** Of the whole server; undefined where it does not run on this machine. */
   readonly postgresCpuSeconds: number | undefined;
   readonly peakBytes: Readonly<Record<string, number>>;
+  /** Of everything on this machine that is not the bench's; where PostgreSQL runs elsewhere, too. */
+  readonly othersCpuSeconds: number;
 }
 
 export interface Measured {
@@ -78,7 +82,16 @@ export async function interleaved(
       say(`round ${round}: ${operation.name} ${sample.seconds.toFixed(2)} s`);
     }
   }
+  say(`others had ${othersOf(measured)} of the processors meanwhile`);
   return measured;
+}
+
+/** Where this is more than some percent, the machine was not quiet. */
+function othersOf(measured: readonly Measured[]): string {
+  const samples = measured.flatMap((each) => each.samples);
+  const sum = (of: (sample: Sample) => number): number => samples.reduce((total, sample) => total + of(sample), 0);
+  const others = sum(({ othersCpuSeconds }) => othersCpuSeconds);
+  return percent(shareOfOthers({ seconds: sum(({ seconds }) => seconds), others }), 0);
 }
 
 /** After a checkpoint, so that none pays for what another has written. */
@@ -88,24 +101,27 @@ async function sampleOf({ prepare, run, tidy }: Operation, { services, processes
   const each = Object.entries(processes);
   for (const [, process] of each) process.resetPeak();
   const postgres = await postgresCpu(services.databaseUrl);
-  const postgresBefore = postgres();
-  const programsBefore = endedProgramsCpu();
+  const sharedBefore = {
+    postgres: postgres(),
+    programs: endedProgramsCpu(),
+    busy: busySeconds(),
+    own: ownCpuSeconds(),
+  };
   const cpuBefore = new Map(each.map(([name, process]) => [name, process.cpuSeconds()]));
   const began = performance.now();
   const noted = await run();
   const seconds = (performance.now() - began) / 1000;
-  const sample = {
-    ...noted,
-    seconds,
+  const busy = busySeconds() - sharedBefore.busy - (ownCpuSeconds() - sharedBefore.own);
+  const took = {
     cpuSeconds: Object.fromEntries(
       each.map(([name, process]) => [name, process.cpuSeconds() - (cpuBefore.get(name) ?? 0)]),
     ),
-    programCpuSeconds: endedProgramsCpu() - programsBefore,
-    postgresCpuSeconds: postgresBefore === undefined ? undefined : (postgres() ?? NaN) - postgresBefore,
-    peakBytes: Object.fromEntries(each.map(([name, process]) => [name, process.memory().peak])),
+    programCpuSeconds: endedProgramsCpu() - sharedBefore.programs,
+    postgresCpuSeconds: sharedBefore.postgres === undefined ? undefined : (postgres() ?? NaN) - sharedBefore.postgres,
   };
+  const peakBytes = Object.fromEntries(each.map(([name, process]) => [name, process.memory().peak]));
   await tidy?.();
-  return sample;
+  return { ...noted, seconds, ...took, othersCpuSeconds: busy - cpuOfAll(took), peakBytes };
 }
 
 const TICKS_A_SECOND = 100;
@@ -118,7 +134,12 @@ function endedProgramsCpu(): number {
 }
 
 /** On a processor, of everything that worked for it. */
-export function allCpuSeconds({ cpuSeconds, programCpuSeconds, postgresCpuSeconds }: Sample): number {
-  const services = Object.values(cpuSeconds).reduce((sum, each) => sum + each, 0);
-  return services + programCpuSeconds + (postgresCpuSeconds ?? NaN);
+export function allCpuSeconds(sample: Took): number {
+  return sample.postgresCpuSeconds === undefined ? NaN : cpuOfAll(sample);
+}
+
+type Took = Pick<Sample, 'cpuSeconds' | 'programCpuSeconds' | 'postgresCpuSeconds'>;
+
+function cpuOfAll({ cpuSeconds, programCpuSeconds, postgresCpuSeconds = 0 }: Took): number {
+  return Object.values(cpuSeconds).reduce((sum, each) => sum + each, programCpuSeconds + postgresCpuSeconds);
 }

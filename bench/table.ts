@@ -25,10 +25,11 @@ export function markdown({ title, head, rows }: Table): string {
 
 /** In the order of a row's figures, and by one letter in its head. */
 const APPS = ['gateway', 'index-service', 'transfer-worker', 'archive-depot'];
-const LETTERS = APPS.map((name) => name[0]).join('/');
 
 /** Medians, and of memory the most of all rounds. Shares of what was fetched are of `archiveBytes`. */
 export function roundsTable(title: string, all: readonly Measured[], archiveBytes = NaN): Table {
+  const apps = APPS.filter((app) => all.some(({ samples }) => samples.some(({ cpuSeconds }) => app in cpuSeconds)));
+  const letters = apps.map((app) => app[0]).join('/');
   return {
     title,
     head: [
@@ -38,18 +39,18 @@ export function roundsTable(title: string, all: readonly Measured[], archiveByte
       'to',
       'fetched',
       'file MB',
-      `CPU s ${LETTERS}`,
+      `CPU s ${letters}`,
       'PostgreSQL',
       'program',
-      `peak MB ${LETTERS}`,
+      `peak MB ${letters}`,
     ],
-    rows: all.map((measured) => rowOf(measured, { all, archiveBytes })),
+    rows: all.map((measured) => rowOf(measured, { all, apps, archiveBytes })),
   };
 }
 
 function rowOf(
   measured: Measured,
-  { all, archiveBytes }: { all: readonly Measured[]; archiveBytes: number },
+  { all, apps, archiveBytes }: { all: readonly Measured[]; apps: readonly string[]; archiveBytes: number },
 ): readonly string[] {
   const { operation, samples } = measured;
   const other = all.find(({ operation: { name } }) => name === operation.against);
@@ -64,10 +65,10 @@ function rowOf(
     other ? other.operation.name : '',
     fetched.length === 0 ? '' : `${megabytes(median(fetched))} MB, ${percent(median(fetched) / archiveBytes)}`,
     written.length === 0 ? '' : megabytes(median(written)),
-    APPS.map((app) => median(figuresOf(samples, 'cpuSeconds', app)).toFixed(2)).join('/'),
+    apps.map((app) => median(figuresOf(samples, 'cpuSeconds', app)).toFixed(2)).join('/'),
     postgres.length === 0 ? '' : median(postgres).toFixed(2),
     program === 0 ? '' : program.toFixed(2),
-    APPS.map((app) => megabytes(Math.max(...figuresOf(samples, 'peakBytes', app)), 0)).join('/'),
+    apps.map((app) => megabytes(Math.max(...figuresOf(samples, 'peakBytes', app)), 0)).join('/'),
   ];
 }
 

@@ -7,6 +7,7 @@ import { environment } from '@tidemark/platform';
 import { query } from '@tidemark/testing';
 
 import type { History } from './histories.ts';
+import { startMeasuredDepot, type MeasuredDepot } from './measured-depot.ts';
 import { startMeasuredSystem, type MeasuredSystem, type SystemOptions } from './measured-system.ts';
 import { endedWell } from './jobs.ts';
 
@@ -74,6 +75,11 @@ export class Workplace {
     return await this.with(this.#start(options), work);
   }
 
+  /** A depot for as long as `work` runs. */
+  async withDepot<T>(work: (depot: MeasuredDepot) => Promise<T>): Promise<T> {
+    return await this.with(startMeasuredDepot(await mkdtemp(join(this.#folder, 'depot-'))), work);
+  }
+
   /** Something that has to be removed, be it that the bench is interrupted, for as long as `work` runs. */
   async with<R extends { remove(): Promise<unknown> }, T>(making: Promise<R>, work: (it: R) => Promise<T>): Promise<T> {
     let removing: Promise<unknown> | undefined;
@@ -128,8 +134,7 @@ export class Workplace {
 
   async #start(options: SystemOptions): Promise<MeasuredSystem> {
     this.signal.throwIfAborted();
-    const depotFolder = await mkdtemp(join(this.#folder, 'depot-'));
     const servers = { postgresUrl: this.#postgresUrl, amqpUrl: this.#amqpUrl };
-    return await startMeasuredSystem({ ...options, ...servers, archives: this.archives, depotFolder });
+    return await startMeasuredSystem({ ...options, ...servers, archives: this.archives });
   }
 }
