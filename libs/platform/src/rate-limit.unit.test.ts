@@ -24,7 +24,7 @@ class HandDriven {
     });
 
   async goOn(millis: number): Promise<void> {
-    for (const until = this.now + millis; ; ) {
+    for (const until = this.now + millis; ;) {
       await settled();
       const next = this.waiting.find(({ at }) => at <= until);
       this.now = Math.max(this.now, next?.at ?? until);
