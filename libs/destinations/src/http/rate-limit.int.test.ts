@@ -50,11 +50,13 @@ describe('a destination with a limit on bytes a second', () => {
     const reason = new Error('cancelled');
     let abort: AbortController;
     let reached: RateLimit;
+    let waitsUntil: AbortSignal | undefined;
     beforeEach(() => {
       abort = new AbortController();
       let waits = 0;
       const wait = (millis: number, signal?: AbortSignal): Promise<void> => {
         if (waits++ === 0) return Promise.resolve();
+        waitsUntil = signal;
         abort.abort(reason);
         return sleep(millis, signal);
       };
@@ -64,6 +66,7 @@ describe('a destination with a limit on bytes a second', () => {
     test('is left at once by an upload that is cancelled', async () => {
       await http.serve(rfc);
       await expect((await draftOf(reached)).transfer(abort.signal)).rejects.toBe(reason);
+      expect(waitsUntil?.aborted).toBe(true);
     });
 
     test('is left at once by a reader that is cancelled', async () => {
