@@ -31,6 +31,7 @@ const NOT_OVER_SERVICES = [
     'ancestor',
     'http-servers',
     'https',
+    'backup-rate',
     'worker-tokens',
     'burst',
     'dead-letters',

@@ -5,6 +5,7 @@ import {
   amqpUrl,
   commaList,
   logLevel,
+  optionalWholeNumber,
   parallelism,
   port,
   queuePrefix,
@@ -33,6 +34,8 @@ export const transferWorkerSettings = z.object({
   TIDEMARK_HTTP_SILENCE_SECONDS: seconds(30, { min: 0.1, max: 600 }),
   /** What of an uploaded archive is read back before its job succeeds. */
   TIDEMARK_HTTP_READ_BACK: z.enum(['all', 'sample'], 'must be all or sample').default('all'),
+  /** What this worker's backups move at most, in each of their phases; restores know no bound. */
+  TIDEMARK_BACKUP_BYTES_PER_SECOND: optionalWholeNumber({ min: 64 * 1024 }),
   TIDEMARK_PARALLELISM: parallelism,
   TIDEMARK_LOG_LEVEL: logLevel,
 });

@@ -4,7 +4,7 @@ import { UNOBSERVED, type Steps } from '@tidemark/contracts';
 import { createDestinationPolicy } from '@tidemark/destinations';
 import type { Messaging } from '@tidemark/messaging';
 import { createHttpApplication, listen, startQueues, type OnStop } from '@tidemark/nest';
-import { createMetrics, Loop, type Logger } from '@tidemark/platform';
+import { createMetrics, Loop, RateLimit, type Logger } from '@tidemark/platform';
 
 import { JobRunner, type HttpSettings } from './attempt/job-runner.js';
 import { GatewayClient } from './clients/gateway-client.js';
@@ -33,6 +33,7 @@ export async function startTransferWorker(
     }),
     spool,
     http: httpSettings(settings),
+    backupLimit: backupLimit(settings),
     parallelism: settings.TIDEMARK_PARALLELISM,
     steps,
     log,
@@ -51,8 +52,13 @@ export async function startTransferWorker(
   onStop('attempts', () => runner.stop());
   const url = await listen(app, { host: settings.HOST, port: settings.PORT, setting: 'PORT' });
   await startQueues(app);
-  log.info({ url }, 'transfer-worker is ready');
+  const { TIDEMARK_BACKUP_BYTES_PER_SECOND: backupBytesPerSecond } = settings;
+  log.info({ url, ...(backupBytesPerSecond ? { backupBytesPerSecond } : {}) }, 'transfer-worker is ready');
   return { url };
+}
+
+function backupLimit({ TIDEMARK_BACKUP_BYTES_PER_SECOND: bytes }: TransferWorkerSettings): RateLimit | undefined {
+  return bytes === undefined ? undefined : new RateLimit(bytes);
 }
 
 function httpSettings(settings: TransferWorkerSettings): HttpSettings {

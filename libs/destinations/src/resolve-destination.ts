@@ -10,7 +10,7 @@ export interface ResolveOptions {
   readonly policy: DestinationPolicy;
   readonly operation: Operation;
   /** For a destination over HTTP. */
-  readonly http: Pick<HttpPlace, 'spool' | 'bearer' | 'limits' | 'notBeforeMillis'>;
+  readonly http: Pick<HttpPlace, 'spool' | 'bearer' | 'limits' | 'rateLimit' | 'notBeforeMillis'>;
 }
 
 /** The destination of a request, ready for `operation`. Throws whatever parsing it or the policy throws. */

@@ -7,6 +7,8 @@ export * from './loop.js';
 export * from './mask-secrets.js';
 export * from './metrics.js';
 export * from './node-flags.js';
+export * from './paced-bytes.js';
+export * from './rate-limit.js';
 export * from './retry.js';
 export * from './settings.js';
 export * from './slots.js';

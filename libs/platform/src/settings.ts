@@ -15,6 +15,15 @@ export const wholeNumber = (byDefault: number, { min = 0, max = Number.MAX_SAFE_
     .max(max, `must be at most ${max}`)
     .default(byDefault);
 
+/** Without a value where nobody says one. */
+export const optionalWholeNumber = ({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }) =>
+  z.coerce
+    .number('must be a whole number')
+    .int('must be a whole number')
+    .min(min, `must be at least ${min}`)
+    .max(max, `must be at most ${max}`)
+    .optional();
+
 /** Seconds as people write them, with fractions. */
 export const seconds = (byDefault: number, { min, max }: { min: number; max: number }): z.ZodType<number> =>
   z.coerce

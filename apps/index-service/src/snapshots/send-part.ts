@@ -5,6 +5,12 @@ import { PART_HEADERS, partFactsToHeaders, type Range } from '@tidemark/contract
 import type { DocumentIndex } from '@tidemark/document-index';
 import { BYTES_TYPE, callerGone, sendWithTrailers } from '@tidemark/nest';
 
+/**
+ * For a worker that reads slowly on purpose. What a connection buffers comes to megabytes, and only when much of it has
+ * been read is there room for more: at 64 KiB a second, half a minute.
+ */
+const STALL_MILLIS = 300_000;
+
 interface PartRequest {
   readonly sessionId: string;
   readonly range: Range;
@@ -26,6 +32,7 @@ export async function sendPart(
     body: body(),
     trailerNames: Object.values(PART_HEADERS),
     trailers: () => trailers,
+    stallMillis: STALL_MILLIS,
   });
 }
 

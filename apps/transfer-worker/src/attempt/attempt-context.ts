@@ -1,6 +1,6 @@
 import type { FinishingRequest, Steps, WireClaim } from '@tidemark/contracts';
 import type { Destination } from '@tidemark/destinations';
-import type { Clock, Logger } from '@tidemark/platform';
+import type { Clock, Logger, RateLimit } from '@tidemark/platform';
 
 import type { InternalHttp } from '../clients/internal-http.js';
 import type { Spool } from '../spool.js';
@@ -22,6 +22,8 @@ export interface AttemptContext {
   readonly steps: Steps;
   /** What of a finished archive is read back before the job succeeds. */
   readonly readBack: 'ALL' | 'SAMPLE';
+  /** Of what is moved; undefined where there is no bound. */
+  readonly rateLimit: RateLimit | undefined;
   /** Ways that parts are moved side by side. */
   readonly parallelism: number;
   /** Aborts when the attempt must stop; its reason says why. */

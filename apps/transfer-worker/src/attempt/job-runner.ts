@@ -3,7 +3,7 @@ import { v4 as uuid } from 'uuid';
 import { asTidemarkError, errorFacts, type Outcome, type Steps, type WireClaim } from '@tidemark/contracts';
 import { resolveDestination, type Destination, type DestinationPolicy, type GivenLimits } from '@tidemark/destinations';
 import type { Messaging } from '@tidemark/messaging';
-import { anySignal, retry, systemClock, type Logger } from '@tidemark/platform';
+import { anySignal, retry, systemClock, type Logger, type RateLimit } from '@tidemark/platform';
 
 import type { GatewayClient } from '../clients/gateway-client.js';
 import { InternalHttp } from '../clients/internal-http.js';
@@ -21,6 +21,8 @@ export interface JobRunnerParts {
   readonly policy: DestinationPolicy;
   readonly spool: SpoolFolder;
   readonly http: HttpSettings;
+  /** Of this worker's backups together. */
+  readonly backupLimit: RateLimit | undefined;
   readonly parallelism: number;
   readonly steps: Steps;
   readonly log: Logger;
@@ -112,6 +114,7 @@ export class JobRunner {
           spool: this.parts.spool.uploads,
           bearer: claim.bearer,
           limits: this.parts.http.limits,
+          rateLimit: this.#rateLimitOf(claim),
           ...(claim.isAfterSilence ? { notBeforeMillis: claimedAtMillis + this.parts.http.silenceMillis } : {}),
         },
       });
@@ -135,6 +138,7 @@ export class JobRunner {
     return {
       ...context,
       index: this.#index.within(1000 * context.claim.leaseSeconds),
+      rateLimit: this.#rateLimitOf(context.claim),
       parallelism: this.parts.parallelism,
       steps: this.parts.steps,
       readBack: context.destination.isRemote ? this.parts.http.readBack : 'ALL',
@@ -149,6 +153,10 @@ export class JobRunner {
         signal.throwIfAborted();
       },
     };
+  }
+
+  #rateLimitOf({ operation }: WireClaim): RateLimit | undefined {
+    return operation === 'BACKUP' ? this.parts.backupLimit : undefined;
   }
 
   /**

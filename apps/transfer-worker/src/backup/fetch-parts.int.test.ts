@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
@@ -10,6 +11,7 @@ import { finished } from 'node:stream/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import { PART_HEADERS, partFactsToHeaders, type Snapshot } from '@tidemark/contracts';
+import { RateLimit, systemClock } from '@tidemark/platform';
 
 import { InternalHttp } from '../clients/internal-http.js';
 import { SnapshotClient } from '../clients/snapshot-client.js';
@@ -109,8 +111,8 @@ const SNAPSHOT: Omit<Snapshot, 'session'> = {
   versionsEstimate: 1,
 };
 
-const fetch = (signal = new AbortController().signal): ReturnType<typeof fetchParts> =>
-  fetchParts(client, { spool, parallelism: 2, signal });
+const fetch = (signal = new AbortController().signal, rateLimit?: RateLimit): ReturnType<typeof fetchParts> =>
+  fetchParts(client, { spool, parallelism: 2, signal, rateLimit });
 
 async function all(parts: ReturnType<typeof fetchParts>): Promise<string[]> {
   const names: string[] = [];
@@ -164,6 +166,32 @@ describe('parts', () => {
     await stopped.next();
     stop.abort(new Error('stop'));
     await expect(all(stopped)).rejects.toThrow();
+    await spool.dispose();
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe('parts with a limit on bytes a second', () => {
+  const { signal } = new AbortController();
+
+  test('come in that time, and one after the other where two would come too slowly', async () => {
+    size = 4000;
+    faults = ['well', 'cut off'];
+    const bytesPerSecond = 64 * 1024;
+    const begun = systemClock.monotonicMillis();
+    expect(await all(fetch(signal, new RateLimit(bytesPerSecond)))).toEqual(EVERY);
+    const seconds = (systemClock.monotonicMillis() - begun) / 1000;
+    expect(seconds).toBeGreaterThan((EVERY.length * size) / bytesPerSecond - 0.1);
+    expect(asked).toEqual(['0.0', '0.1', ...EVERY.slice(1)]);
+  });
+
+  test('that would take days end at once when they are not wanted any more, with nothing in the spool', async () => {
+    size = 9_000_000;
+    const stop = new AbortController();
+    const stopped = all(fetch(stop.signal, new RateLimit(1)));
+    await once(server, 'request');
+    stop.abort(new Error('stop'));
+    await expect(stopped).rejects.toThrow('stop');
     await spool.dispose();
     expect(await readdir(folder)).toEqual([]);
   });

@@ -1,5 +1,5 @@
 import type { Range } from '@tidemark/contracts';
-import { retry } from '@tidemark/platform';
+import { retry, type RateLimit } from '@tidemark/platform';
 
 import { ServiceUnreachableError } from '../clients/internal-http.js';
 import type { SnapshotClient } from '../clients/snapshot-client.js';
@@ -10,11 +10,16 @@ export interface FetchOptions {
   readonly spool: Spool;
   /** Parts under way at once. */
   readonly parallelism: number;
+  /** Of all parts together. */
+  readonly rateLimit?: RateLimit | undefined;
   readonly signal: AbortSignal;
 }
 
 /** Of all parts under way together: how many there are must not show in what a worker resides in. */
 const MEMORY_BYTES = 8 * 1024 * 1024;
+
+/** A second, that each part under way comes at the least: the index-service gives up what stands still for minutes. */
+const LEAST_BYTES_PER_SECOND = 64 * 1024;
 
 /** A broken part is asked for again: the snapshot still stands. */
 const AGAIN = {
@@ -30,16 +35,18 @@ const AGAIN = {
  */
 export async function* fetchParts(snapshot: SnapshotClient, options: FetchOptions): AsyncGenerator<ReceivedPart> {
   const stop = new AbortController();
-  const fetcher = new PartFetcher(snapshot, { ...options, signal: AbortSignal.any([options.signal, stop.signal]) });
+  const parallelism = waysOf(options);
+  const signal = AbortSignal.any([options.signal, stop.signal]);
+  const fetcher = new PartFetcher(snapshot, { ...options, parallelism, signal });
   const { ranges } = snapshot.snapshot;
   const ahead: Promise<ReceivedPart>[] = [];
   const fetchAhead = (): void => {
     const range = ranges[fetcher.rangesBegun];
-    if (range && ahead.length < options.parallelism) ahead.push(fetcher.begin(range));
+    if (range && ahead.length < parallelism) ahead.push(fetcher.begin(range));
   };
   try {
     for (const range of ranges) {
-      while (ahead.length < options.parallelism && fetcher.rangesBegun < ranges.length) fetchAhead();
+      while (ahead.length < parallelism && fetcher.rangesBegun < ranges.length) fetchAhead();
       let part = await ahead.shift();
       for (; part;) {
         const following = part.next === undefined ? undefined : fetcher.fetch({ ...range, from: part.next });
@@ -56,6 +63,11 @@ export async function* fetchParts(snapshot: SnapshotClient, options: FetchOption
     stop.abort(new Error('no more parts are wanted'));
     await fetcher.letGo();
   }
+}
+
+function waysOf({ parallelism, rateLimit }: FetchOptions): number {
+  if (!rateLimit) return parallelism;
+  return Math.max(1, Math.min(parallelism, Math.floor(rateLimit.bytesPerSecond / LEAST_BYTES_PER_SECOND)));
 }
 
 /** Fetches single parts and knows which of them are not released yet. */
@@ -75,8 +87,8 @@ class PartFetcher {
   }
 
   fetch(range: Range): Promise<ReceivedPart> {
-    const { spool, parallelism, signal } = this.options;
-    const kept = { name: `part-${this.#fetched++}`, spool, memoryBytes: MEMORY_BYTES / parallelism };
+    const { spool, parallelism, rateLimit, signal } = this.options;
+    const kept = { name: `part-${this.#fetched++}`, spool, memoryBytes: MEMORY_BYTES / parallelism, rateLimit };
     const received = retry(AGAIN, async () => receivePart(await this.snapshot.part(range, signal), kept), signal);
     const fetching: Promise<ReceivedPart> = received.then((part) => ({
       ...part,

@@ -6,6 +6,7 @@ import { finished, pipeline } from 'node:stream/promises';
 
 import type { PackedPart } from '@tidemark/archive';
 import { TidemarkError } from '@tidemark/contracts';
+import { PacedBytes, type RateLimit } from '@tidemark/platform';
 
 import type { PartAnswer } from '../clients/snapshot-client.js';
 import { spoolError, type Spool } from '../spool.js';
@@ -31,16 +32,17 @@ export interface ReceiveOptions {
   readonly spool: Spool;
   /** What the part may take of memory; a larger one is kept in the spool. */
   readonly memoryBytes: number;
+  readonly rateLimit?: RateLimit | undefined;
 }
 
 /** Receives a part to its end and compares it with what its sender says of it. */
 export async function receivePart(
   answer: PartAnswer,
-  { name, spool, memoryBytes }: ReceiveOptions,
+  { name, spool, memoryBytes, rateLimit }: ReceiveOptions,
 ): Promise<ReceivedPart> {
   const kept = new KeptBytes(name, spool, memoryBytes);
   try {
-    await takeAll(answer, kept);
+    await takeAll(answer, kept, rateLimit);
     const end = answer.end();
     if (!end) throw new PartBrokenError('it has no end');
     const { facts, next } = end;
@@ -55,12 +57,13 @@ export async function receivePart(
 }
 
 /** By events, chunk for chunk: iterated over, a stream joins what it has buffered to new buffers. */
-async function takeAll({ bytes }: PartAnswer, kept: KeptBytes): Promise<void> {
+async function takeAll({ bytes }: PartAnswer, kept: KeptBytes, rateLimit?: RateLimit): Promise<void> {
   const write = (chunk: Buffer, _encoding: unknown, done: (error?: Error) => void): void => {
     kept.add(chunk).then(() => done(), done);
   };
   try {
-    await pipeline(bytes, new Writable({ write }));
+    const paced = rateLimit ? [new PacedBytes(rateLimit)] : [];
+    await pipeline([bytes, ...paced, new Writable({ write })]);
   } catch (error) {
     throw error instanceof TidemarkError ? error : new PartBrokenError('its connection broke', error);
   }

@@ -1,6 +1,9 @@
+import { pipeline } from 'node:stream';
+
 import { openArchive, type OpenedArchive } from '@tidemark/archive';
 import type { Verified } from '@tidemark/contracts';
-import type { ArchiveDraft } from '@tidemark/destinations';
+import type { ArchiveDraft, ArchiveSource } from '@tidemark/destinations';
+import { PacedBytes } from '@tidemark/platform';
 
 import type { AttemptContext } from '../attempt/attempt-context.js';
 
@@ -17,7 +20,7 @@ const SAMPLE_PARTS = 8;
 export async function verify(context: AttemptContext, draft: ArchiveDraft): Promise<Verification> {
   const { progress, signal, readBack } = context;
   progress.begin('VERIFYING');
-  const source = await draft.open(signal);
+  const source = paced(await draft.open(signal), context);
   try {
     const archive = await openArchive(source, { signal });
     const { manifest } = archive;
@@ -33,6 +36,20 @@ export async function verify(context: AttemptContext, draft: ArchiveDraft): Prom
   } finally {
     await source.close();
   }
+}
+
+/** As fast as it may be read; over HTTP the destination sees to that itself, request by request. */
+function paced(source: ArchiveSource, { destination, rateLimit }: AttemptContext): ArchiveSource {
+  if (!rateLimit || destination.isRemote) return source;
+  return {
+    size: source.size,
+    stream: (offset, length, signal) => {
+      const bytes = new PacedBytes(rateLimit);
+      pipeline(source.stream(offset, length, signal), bytes, () => undefined);
+      return bytes;
+    },
+    close: () => source.close(),
+  };
 }
 
 /** The first part, the last one, and others between them by chance; in their order. */

@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream';
 
 import type { AxiosResponse } from 'axios';
 
-import { abortReason, anySignal } from '@tidemark/platform';
+import { abortReason, anySignal, type RateLimit } from '@tidemark/platform';
 
 import { failureOf, statusFailure, type FailedRequest, type Target } from './failures.js';
 import type { Waiting } from './waiting.js';
@@ -10,6 +10,7 @@ import type { Waiting } from './waiting.js';
 interface Asked {
   readonly target: Target;
   readonly waiting: Waiting;
+  readonly rateLimit?: RateLimit | undefined;
   readonly signal: AbortSignal;
   /** The body of the request: an answer can come before it is through. */
   readonly sent: Readable | undefined;
@@ -48,7 +49,7 @@ export class HttpAnswer {
   }
 
   async *chunks(): AsyncGenerator<Buffer> {
-    const { target, waiting, signal } = this.asked;
+    const { target, waiting, rateLimit, signal } = this.asked;
     const either = anySignal(signal, waiting.signal);
     const stop = (): void => void this.#body.destroy(abortReason(either));
     either.addEventListener('abort', stop);
@@ -58,6 +59,7 @@ export class HttpAnswer {
       for (;;) {
         const next = await waiting.during(chunks.next());
         if (next.done) return;
+        await rateLimit?.take(next.value.length, signal);
         yield next.value;
       }
     } catch (error) {

@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 
 import axios, { type AxiosInstance, type AxiosResponse } from 'axios';
 
-import { anySignal } from '@tidemark/platform';
+import { anySignal, type RateLimit } from '@tidemark/platform';
 
 import { HttpAnswer } from './answer.js';
 import { connections } from './connections.js';
@@ -33,6 +33,7 @@ export class HttpClient {
   constructor(
     private readonly server: ServerOfArchive,
     private readonly patience: Patience,
+    private readonly rateLimit?: RateLimit,
   ) {
     this.#axios = axios.create({
       ...connections({
@@ -57,13 +58,14 @@ export class HttpClient {
   /** The answer, whatever its status, with its body unread. Throws FailedRequest, or the signal's reason. */
   async send(request: HttpRequest, signal: AbortSignal): Promise<HttpAnswer> {
     signal.throwIfAborted();
+    const { rateLimit } = this;
     const target: Target = { display: this.display, doing: request.method === 'GET' ? 'READING' : 'WRITING' };
     const waiting = new Waiting(this.patience);
     const either = anySignal(signal, waiting.signal);
-    const body = request.body && new SentBody(request.body.stream(either), waiting);
+    const body = request.body && new SentBody(request.body.stream(either), { waiting, rateLimit, signal: either });
     try {
       const answer = await waiting.during(this.#request(request, { body: body?.stream, signal: either }));
-      return new HttpAnswer(answer, { target, waiting, signal, sent: body?.stream });
+      return new HttpAnswer(answer, { target, waiting, rateLimit, signal, sent: body?.stream });
     } catch (error) {
       signal.throwIfAborted();
       if (body?.failure !== undefined && waiting.complaint === undefined) throw body.failure;
@@ -93,22 +95,38 @@ export class HttpClient {
   }
 }
 
+/** Small, so that each of many requests side by side moves every few seconds, however low the rate. */
+const PACED_BYTES = 16 * 1024;
+
+interface Pace {
+  readonly waiting: Waiting;
+  readonly rateLimit: RateLimit | undefined;
+  readonly signal: AbortSignal;
+}
+
 /** The body of a request: tells that it moves, and remembers an error of its own. */
 class SentBody {
   readonly stream: Readable;
   failure: Error | undefined;
 
-  constructor(source: Readable, waiting: Waiting) {
+  constructor(source: Readable, pace: Pace) {
     source.once('error', (error: Error) => {
       this.failure = error;
     });
-    this.stream = Readable.from(chunksOf(source, waiting), { objectMode: false });
+    this.stream = Readable.from(chunksOf(source, pace), { objectMode: false });
   }
 }
 
-async function* chunksOf(source: Readable, waiting: Waiting): AsyncGenerator<Buffer> {
-  for await (const chunk of source) {
+async function* chunksOf(source: Readable, { waiting, rateLimit, signal }: Pace): AsyncGenerator<Buffer> {
+  for await (const chunk of source as AsyncIterable<Buffer>) {
     waiting.heard();
-    yield chunk as Buffer;
+    if (!rateLimit) yield chunk;
+    else {
+      for (let at = 0; at < chunk.length; at += PACED_BYTES) {
+        const piece = chunk.subarray(at, at + PACED_BYTES);
+        await waiting.aside(rateLimit.take(piece.length, signal));
+        yield piece;
+      }
+    }
   }
 }

@@ -1,5 +1,7 @@
 import type { LookupFunction } from 'node:net';
 
+import type { RateLimit } from '@tidemark/platform';
+
 import type { ArchiveDraft, ArchiveSource, AttemptId, Destination, OnCopied, SealedArchive } from '../destination.js';
 import { ArchiveNotFoundError, DeliveryLostError } from '../errors.js';
 import { sha256Of } from '../file/file-source.js';
@@ -23,6 +25,8 @@ export interface HttpPlace {
   /** Judges the address of each connection that has been made. */
   readonly checkAddress?: (address: string) => void;
   readonly limits?: GivenLimits;
+  /** Of the bytes that are sent there and come from there, together. */
+  readonly rateLimit?: RateLimit | undefined;
   /**
    * Before that moment, on the monotonic clock, no new archive is sent: what an earlier attempt had on its way may
    * arrive until then. An archive that is gone on with does not wait: it has the same bytes.
@@ -45,7 +49,7 @@ export class HttpDestination implements Destination {
   constructor(private readonly place: HttpPlace) {
     this.display = place.display;
     this.#limits = limitsWith(place.limits);
-    this.#client = new HttpClient(place, this.#limits.patience);
+    this.#client = new HttpClient(place, this.#limits.patience, place.rateLimit);
     this.#files = new HttpSpool(place.spool, place);
   }
 

@@ -8,6 +8,7 @@ export class Waiting {
   #timer: NodeJS.Timeout | undefined;
   #sinceMillis = 0;
   #waitedMillis = 0;
+  #isWaiting = false;
 
   constructor(private readonly patience: Patience) {}
 
@@ -22,11 +23,23 @@ export class Waiting {
 
   /** Counts while `work` is under way. */
   async during<T>(work: PromiseLike<T>): Promise<T> {
+    this.#isWaiting = true;
     this.#begin();
     try {
       return await work;
     } finally {
+      this.#isWaiting = false;
       this.#end();
+    }
+  }
+
+  /** Does not count while `work` is under way: nobody but us is slow. */
+  async aside<T>(work: PromiseLike<T>): Promise<T> {
+    this.#end();
+    try {
+      return await work;
+    } finally {
+      if (this.#isWaiting && this.#timer === undefined) this.#begin();
     }
   }
 
@@ -53,6 +66,7 @@ export class Waiting {
   }
 
   #end(): void {
+    if (this.#timer === undefined) return;
     clearTimeout(this.#timer);
     this.#timer = undefined;
     this.#waitedMillis += systemClock.monotonicMillis() - this.#sinceMillis;

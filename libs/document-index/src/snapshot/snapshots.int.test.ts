@@ -236,4 +236,30 @@ describe('reading a snapshot', () => {
     expect(impatient.index.snapshots.openCount).toBe(0);
     await impatient.close();
   });
+
+  test('a copy under way keeps its snapshot open, however slowly it is read, and ends with it', async () => {
+    const impatient = await openTestIndex({ idleMillis: 30 });
+    const { snapshots } = impatient.index;
+    const read = await snapshots.open({ jobId: randomUUID(), fence: 1 }, 8192);
+    const copy = await snapshots.copy(read.sessionId, read.ranges[0]!);
+    await snapshots.open({ jobId: randomUUID(), fence: 1 }, 8192);
+    while (snapshots.openCount > 1) await impatient.pool.query('SELECT pg_sleep(0.005)');
+    expect(await snapshots.countDocuments(read.sessionId)).toBe(0);
+
+    await snapshots.close(read.sessionId);
+    const inTransaction = `SELECT 1 FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid() AND xact_start IS NOT NULL`;
+    while ((await impatient.pool.query(inTransaction)).rowCount) await impatient.pool.query('SELECT pg_sleep(0.005)');
+    await copy.end();
+    await impatient.close();
+  });
+
+  test('a snapshot whose copy has ended closes itself when nobody reads on', async () => {
+    const impatient = await openTestIndex({ idleMillis: 30 });
+    const { snapshots } = impatient.index;
+    const read = await snapshots.open({ jobId: randomUUID(), fence: 1 }, 8192);
+    await copyRange(impatient.index, read.sessionId, read.ranges[0]!);
+    while (snapshots.openCount > 0) await impatient.pool.query('SELECT pg_sleep(0.005)');
+    await impatient.close();
+  });
 });

@@ -28,6 +28,8 @@ interface Session {
   readonly jobId: string;
   readonly fence: number;
   readonly idleSince: NodeJS.Timeout;
+  /** Those that are being read. */
+  readonly copies: Set<RangeCopy>;
   readonly onLost: () => void;
   /** Of rows, for a part. */
   readonly partBytes: number;
@@ -40,7 +42,10 @@ export interface PartCopy extends RangeCopy {
   readonly maxRawBytes: number;
 }
 
-/** An abandoned snapshot holds back vacuum: it is closed when nobody has read from it for so long. */
+/**
+ * An abandoned snapshot holds back vacuum: it is closed when nobody has read from it for so long. A copy under way is
+ * being read, however slowly.
+ */
 const IDLE_MILLIS = 120_000;
 
 /** The open snapshots of this process. */
@@ -72,6 +77,7 @@ export class Snapshots {
       reader,
       ...attempt,
       idleSince: this.#idleTimer(sessionId),
+      copies: new Set(),
       onLost,
       partBytes,
       parts: 0,
@@ -81,11 +87,18 @@ export class Snapshots {
     return { sessionId, ...facts, columns: COLUMNS, ranges: planRanges(held.size, partBytes) };
   }
 
-  /** As {@link SnapshotReader.copy}. */
+  /** As {@link SnapshotReader.copy}; ends with the snapshot. */
   async copy(sessionId: string, range: Range): Promise<PartCopy> {
     const session = this.#use(sessionId);
     const maxRawBytes = partBytesAfter(session.parts++, session.partBytes);
-    return { ...(await session.reader.copy(range)), maxRawBytes };
+    const copy = await session.reader.copy(range);
+    session.copies.add(copy);
+    const end = async (): Promise<void> => {
+      if (!session.copies.delete(copy)) return;
+      session.idleSince.refresh();
+      await copy.end();
+    };
+    return { rows: copy.rows, end, maxRawBytes };
   }
 
   async placeAfter(sessionId: string, range: Range, count: number): Promise<string> {
@@ -102,6 +115,9 @@ export class Snapshots {
     if (!session) return;
     this.#sessions.delete(sessionId);
     clearTimeout(session.idleSince);
+    const underWay = [...session.copies];
+    session.copies.clear();
+    await Promise.all(underWay.map((copy) => copy.end()));
     const { holder } = session.held;
     holder.off('error', session.onLost);
     const ended = await holder.query('ROLLBACK').then(
@@ -133,6 +149,8 @@ export class Snapshots {
 
   #idleTimer(sessionId: string): NodeJS.Timeout {
     const idle = (): void => {
+      const session = this.#sessions.get(sessionId);
+      if (session && session.copies.size > 0) return void session.idleSince.refresh();
       this.options.log.warn({ sessionId }, 'a snapshot that nobody reads from was closed');
       void this.close(sessionId);
     };

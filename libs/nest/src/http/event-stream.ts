@@ -39,7 +39,7 @@ export async function sendEvents(
   const pings = setInterval(() => raw.writableNeedDrain || raw.write(': ping\n\n'), pingMillis);
   try {
     for (let next = await events.next(); !next.done; next = await events.next()) {
-      await writeChunk(reply, format(next.value), signal);
+      await writeChunk(reply, format(next.value), { signal });
     }
   } catch (error) {
     if (!signal.aborted) throw error;

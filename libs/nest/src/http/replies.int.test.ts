@@ -58,6 +58,12 @@ class Replies {
     });
   }
 
+  @Get('patient')
+  async patient(@Res() reply: FastifyReply): Promise<void> {
+    const answer = { headers: {}, body: endless(), trailerNames: ['x-done'], trailers: () => ({}), stallMillis: 40 };
+    await sendWithTrailers(reply, answer).catch((error: unknown) => ended.resolve(String(error)));
+  }
+
   @Get('fails-at-once')
   failsAtOnce(@Res() reply: FastifyReply): Promise<void> {
     return sendWithTrailers(reply, failingAnswer([]));
@@ -133,6 +139,13 @@ describe('an answer with trailers', () => {
     expect(answer.trailers).toEqual({ 'x-bytes': '6553600', 'x-done': 'yes' });
   });
 
+  test('waits for a caller that takes nothing as long as it says itself', async () => {
+    const socket = connect(server.port, '127.0.0.1');
+    socket.write('GET /patient HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    expect(await ended.promise).toContain('within 0.04 s');
+    socket.destroy();
+  });
+
   test('whose body fails before its first byte is the error body', async () => {
     const answer = await get('/fails-at-once');
     expect(errorOf(answer).code).toBe('NOT_FOUND');
@@ -168,6 +181,10 @@ async function* untilOver(signal: AbortSignal): AsyncGenerator<ServerSentEvent> 
   yield { data: 'first' };
   if (!signal.aborted) await once(signal, 'abort');
   ended.resolve((signal.reason as Error).message);
+}
+
+async function* endless(): AsyncGenerator<Uint8Array> {
+  for (;;) yield await Promise.resolve(Buffer.alloc(100_000));
 }
 
 async function* flooding(): AsyncGenerator<ServerSentEvent> {

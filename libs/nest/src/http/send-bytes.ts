@@ -27,7 +27,7 @@ export async function sendBytes(reply: FastifyReply, { status, headers, body }: 
   if (serverStateOf(reply).stopping.aborted) raw.setHeader('connection', 'close');
   raw.statusCode = status;
   if (reply.request.method !== 'HEAD') {
-    for await (const chunk of body) await writeChunk(reply, chunk, signal);
+    for await (const chunk of body) await writeChunk(reply, chunk, { signal });
   }
   raw.end();
 }

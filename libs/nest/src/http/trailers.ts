@@ -13,6 +13,8 @@ export interface TrailedAnswer {
   readonly trailerNames: readonly string[];
   /** Asked for their values when the body has been sent. */
   readonly trailers: () => Readonly<Record<string, string>>;
+  /** How long the caller may take nothing; as long as the server lets others where nothing is said. */
+  readonly stallMillis?: number;
 }
 
 /**
@@ -28,7 +30,7 @@ export async function sendWithTrailers(reply: FastifyReply, answer: TrailedAnswe
   raw.setHeader('trailer', answer.trailerNames.join(', '));
   if (serverStateOf(reply).stopping.aborted) raw.setHeader('connection', 'close');
   for await (const chunk of answer.body) {
-    await writeChunk(reply, chunk, signal);
+    await writeChunk(reply, chunk, { signal, stallMillis: answer.stallMillis });
   }
   raw.addTrailers(answer.trailers());
   raw.end();

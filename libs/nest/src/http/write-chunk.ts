@@ -5,17 +5,25 @@ import { abortReason } from '@tidemark/platform';
 import { RequestTimeoutError } from './http-errors.js';
 import { serverStateOf } from './server-state.js';
 
+export interface Room {
+  readonly signal: AbortSignal;
+  /** In place of the server's own. */
+  readonly stallMillis?: number | undefined;
+}
+
 /**
  * Writes to a reply that was taken over from Fastify, and resolves when there is room for more. Throws the signal's
  * reason, and `RequestTimeoutError` when the caller has taken nothing for too long.
  */
-export async function writeChunk(reply: FastifyReply, chunk: string | Uint8Array, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  if (!reply.raw.write(chunk)) await roomIn(reply, signal);
+export async function writeChunk(reply: FastifyReply, chunk: string | Uint8Array, room: Room): Promise<void> {
+  room.signal.throwIfAborted();
+  if (!reply.raw.write(chunk)) await roomIn(reply, room);
 }
 
-async function roomIn(reply: FastifyReply, signal: AbortSignal): Promise<void> {
-  const { stallMillis } = serverStateOf(reply).limits;
+async function roomIn(
+  reply: FastifyReply,
+  { signal, stallMillis = serverStateOf(reply).limits.stallMillis }: Room,
+): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<unknown>();
   const onStall = (): void => reject(new RequestTimeoutError('room for more of the answer', stallMillis));
   const onAbort = (): void => reject(abortReason(signal));
