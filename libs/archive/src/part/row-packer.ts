@@ -31,7 +31,7 @@ export class RowPacker {
 
   /** Takes rows, in chunks of any size, until they end or the part is full; nothing more is asked for then. */
   async pack(rows: AsyncIterator<Buffer, unknown>): Promise<void> {
-    for (let taken = await rows.next(); !this.cut && taken.done !== true; taken = await rows.next()) {
+    for (let taken = await rows.next(); taken.done !== true; taken = await rows.next()) {
       await this.#collect(taken.value);
       if (this.cut) return;
     }
