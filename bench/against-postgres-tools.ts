@@ -3,13 +3,13 @@ import { join } from 'node:path';
 
 import { createTestDatabase, type TestDatabase } from '@tidemark/testing';
 
-import { median, ratios, spread } from './figures.ts';
+import { median, spread } from './figures.ts';
 import { citiesHistory, seededHistory, type History } from './histories.ts';
 import { endedWell } from './jobs.ts';
 import { liveGeneration, type MeasuredSystem } from './measured-system.ts';
 import type { BenchOptions } from './options.ts';
 import { findPrograms, missingPrograms, runProgram, type PostgresPrograms } from './postgres-programs.ts';
-import { allCpuSeconds, interleaved, type Measured, type Operation } from './rounds.ts';
+import { allCpuSeconds, interleaved, ratios, type Measured, type Operation } from './rounds.ts';
 import { roundsTable, type Findings, type Table } from './table.ts';
 import type { Workplace } from './workplace.ts';
 
@@ -35,7 +35,8 @@ export async function againstPostgresTools(
   for (const history of histories) {
     const { measured, ...about } = await measureOne(workplace, { history, programs, rounds });
     const title = `${history.name}: ${about.versions} versions of ${about.documents} documents, ${about.parts} parts`;
-    tables.push(roundsTable(title, measured), ratioTable(history, measured));
+    const ratioed = ratioTable(history, measured);
+    tables.push(roundsTable(title, measured), ...(ratioed.rows.length === 0 ? [] : [ratioed]));
     figures.push({ ...about, history: history.name, measured });
   }
   return { tables, figures };

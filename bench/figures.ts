@@ -1,5 +1,3 @@
-import type { Measured } from './rounds.ts';
-
 export function median(values: readonly number[]): number {
   return quantile(values, 0.5);
 }
@@ -10,18 +8,6 @@ export function quantile(values: readonly number[], share: number): number {
   const place = share * (sorted.length - 1);
   const [low, high] = [sorted[Math.floor(place)] ?? NaN, sorted[Math.ceil(place)] ?? NaN];
   return low + (high - low) * (place - Math.floor(place));
-}
-
-/** What an operation took by what the other took in the same round, of each round. */
-export function ratios(
-  one: Measured,
-  other: Measured,
-  figure: (sample: Measured['samples'][number]) => number = ({ seconds }) => seconds,
-): number[] {
-  return one.samples.map((sample, round) => {
-    const held = other.samples[round];
-    return held ? figure(sample) / figure(held) : NaN;
-  });
 }
 
 /** The median, and from the least to the most. */

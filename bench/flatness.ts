@@ -6,7 +6,8 @@ import type { MeasuredSystem } from './measured-system.ts';
 import type { BenchOptions } from './options.ts';
 import { interleaved, type Measured, type Operation } from './rounds.ts';
 import type { Findings } from './table.ts';
-import type { KeptArchive, Workplace } from './workplace.ts';
+import type { KeptArchive } from './kept-archive.ts';
+import type { Workplace } from './workplace.ts';
 
 const SIZES = [10_000, 100_000, 1_000_000];
 const SECONDS = 1;

@@ -7,7 +7,7 @@ const LEAST_WRITES = 20;
 const MOST_VERSIONS_A_WRITE = 50_000;
 const VERSIONS_A_DOCUMENT = 4;
 
-export type Written = readonly [link: string, fields: object];
+type Written = readonly [link: string, fields: object];
 
 /** Writes that follow each other, the same at every call. */
 export interface History {

@@ -1,7 +1,7 @@
 import { query, startServices, type RunningServices, type ServiceCounts, type TestProcess } from '@tidemark/testing';
 
 import { endedWell } from './jobs.ts';
-import type { KeptArchive } from './workplace.ts';
+import type { KeptArchive } from './kept-archive.ts';
 
 /** How a system differs from the usual one: a process for each service, with the settings as they are. */
 export interface SystemOptions {

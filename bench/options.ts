@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const SUBJECT_NAMES = [
+const SUBJECT_NAMES = [
   'http-transfers',
   'against-postgres-tools',
   'small-operations',

@@ -12,7 +12,7 @@ type Name = (typeof NAMES)[number];
 export type PostgresPrograms = Partial<Record<Name, string>>;
 
 /** A program of PostgreSQL has not done what it should. */
-export class ProgramFailedError extends Error {
+class ProgramFailedError extends Error {
   override readonly name = 'ProgramFailedError';
   constructor(command: string, told: string) {
     super(`${command} failed: ${told.trim()}`);

@@ -143,3 +143,15 @@ type Took = Pick<Sample, 'cpuSeconds' | 'programCpuSeconds' | 'postgresCpuSecond
 function cpuOfAll({ cpuSeconds, programCpuSeconds, postgresCpuSeconds = 0 }: Took): number {
   return Object.values(cpuSeconds).reduce((sum, each) => sum + each, programCpuSeconds + postgresCpuSeconds);
 }
+
+/** What an operation took by what the other took in the same round, of each round. */
+export function ratios(
+  one: Measured,
+  other: Measured,
+  figure: (sample: Sample) => number = ({ seconds }) => seconds,
+): number[] {
+  return one.samples.map((sample, round) => {
+    const held = other.samples[round];
+    return held ? figure(sample) / figure(held) : NaN;
+  });
+}

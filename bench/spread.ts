@@ -1,13 +1,14 @@
 import { SystemClient, type ServiceCounts } from '@tidemark/testing';
 
-import { median, ratios, spread as spreadOf } from './figures.ts';
+import { median, spread as spreadOf } from './figures.ts';
 import { seededHistory } from './histories.ts';
 import { endedWell } from './jobs.ts';
 import type { MeasuredSystem } from './measured-system.ts';
 import type { BenchOptions } from './options.ts';
-import { interleaved, type Measured, type Operation, type Sample } from './rounds.ts';
+import { interleaved, ratios, type Measured, type Operation, type Sample } from './rounds.ts';
 import type { Findings, Table } from './table.ts';
-import type { KeptArchive, Workplace } from './workplace.ts';
+import type { KeptArchive } from './kept-archive.ts';
+import type { Workplace } from './workplace.ts';
 
 const PARTS_AT_ONCE = [1, 2, 4];
 const TWO_OF_EACH: ServiceCounts = { gateways: 2, indexServices: 2, workers: 2 };

@@ -1,5 +1,5 @@
-import { median, megabytes, percent, ratios, spread } from './figures.ts';
-import type { Calls, Measured, Sample } from './rounds.ts';
+import { median, megabytes, percent, spread } from './figures.ts';
+import { ratios, type Calls, type Measured, type Sample } from './rounds.ts';
 
 /** For people. */
 export interface Table {

@@ -7,20 +7,12 @@ import { environment } from '@tidemark/platform';
 import { query } from '@tidemark/testing';
 
 import type { History } from './histories.ts';
+import type { KeptArchive } from './kept-archive.ts';
 import { startMeasuredDepot, type MeasuredDepot } from './measured-depot.ts';
 import { startMeasuredSystem, type MeasuredSystem, type SystemOptions } from './measured-system.ts';
 import { endedWell } from './jobs.ts';
 
 export type Say = (line: string) => void;
-
-/** An archive that systems are filled from, and what it holds. */
-export interface KeptArchive {
-  readonly destination: string;
-  readonly documents: number;
-  readonly versions: number;
-  readonly bytes: number;
-  readonly parts: number;
-}
 
 /** The servers and the folder of one run of the bench. What is made here is gone when it is removed. */
 export class Workplace {
