@@ -16,7 +16,13 @@ export const wholeNumber = (byDefault: number, { min = 0, max = Number.MAX_SAFE_
     .default(byDefault);
 
 /** Without a value where nobody says one. */
-export const optionalWholeNumber = ({ min, max = Number.MAX_SAFE_INTEGER }: { min: number; max?: number }) =>
+export const optionalWholeNumber = ({
+  min,
+  max = Number.MAX_SAFE_INTEGER,
+}: {
+  min: number;
+  max?: number;
+}): z.ZodOptional<z.ZodType<number>> =>
   z.coerce
     .number('must be a whole number')
     .int('must be a whole number')
