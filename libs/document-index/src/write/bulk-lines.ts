@@ -1,27 +1,46 @@
 import { checkDocumentLink, MAX_DOCUMENT_BYTES, TidemarkError } from '@tidemark/contracts';
 
 import { DocumentInvalidError } from '../errors.js';
-import { parseDocument, type ParsedDocument } from '../json/document-json.js';
+import { ASCII, isBlankByte } from '../json/ascii.js';
+import { scanDocument, type DocumentBytes } from '../json/document-bytes.js';
+import type { ObjectScanner } from '../json/scan-json.js';
 
-const LF = 0x0a;
 const NOTHING = Buffer.alloc(0);
 
 /**
  * Splits NDJSON into its lines, without their ends; a line is valid until the next one is asked for. A line over
  * {@link MAX_DOCUMENT_BYTES} comes cut off just above the limit, so that it is refused by its size and never held whole.
+ * Asked and not awaited for each line: most are short, and a promise for each would cost more than what is done with it.
  */
-export async function* splitLines(source: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  const begun = new BegunLine();
-  for await (const chunk of source) {
-    let start = 0;
-    for (let end = chunk.indexOf(LF); end !== -1; end = chunk.indexOf(LF, start)) {
-      yield begun.endWith(chunk.subarray(start, end));
-      start = end + 1;
-    }
-    if (start < chunk.byteLength) begun.add(chunk.subarray(start));
+export class LineSplitter {
+  readonly #begun = new BegunLine();
+  #chunk: Buffer = NOTHING;
+  #start = 0;
+
+  /** After `next` has given everything of the chunk before. */
+  give(chunk: Buffer): void {
+    this.#chunk = chunk;
+    this.#start = 0;
   }
-  const last = begun.endWith(NOTHING);
-  if (last.byteLength > 0) yield last;
+
+  /** The next line that ends in the chunk; undefined where none does. */
+  next(): Buffer | undefined {
+    const start = this.#start;
+    const end = this.#chunk.indexOf(ASCII.lineFeed, start);
+    if (end === -1) {
+      if (start < this.#chunk.byteLength) this.#begun.add(this.#chunk.subarray(start));
+      this.#start = this.#chunk.byteLength;
+      return undefined;
+    }
+    this.#start = end + 1;
+    return this.#begun.endWith(this.#chunk.subarray(start, end));
+  }
+
+  /** What is behind the last line end, once all is given; undefined where that is nothing. */
+  last(): Buffer | undefined {
+    const last = this.#begun.endWith(NOTHING);
+    return last.byteLength > 0 ? last : undefined;
+  }
 }
 
 /** A line whose end is still to come, put together in memory that the next one uses again. */
@@ -49,12 +68,19 @@ class BegunLine {
 }
 
 export function isBlank(line: Buffer): boolean {
-  return line.every((byte) => byte === 0x20 || byte === 0x09 || byte === 0x0d);
+  for (const byte of line) if (!isBlankByte(byte)) return false;
+  return true;
+}
+
+/** Valid as long as the bytes of its line, and until its scanner scans another. */
+export interface ParsedLine {
+  readonly link: string;
+  readonly document: DocumentBytes;
 }
 
 /** A document whose link is one. Throws the coded error that says what is wrong with the line. */
-export function parseLine(line: Buffer): { link: string; document: ParsedDocument } {
-  const document = parseDocument(line);
+export function parseLine(line: Buffer, scanner?: ObjectScanner): ParsedLine {
+  const document = scanDocument(line, scanner);
   if (document.selfLink === undefined) throw new DocumentInvalidError('it has no documentSelfLink');
   return { link: checkDocumentLink(document.selfLink), document };
 }

@@ -139,6 +139,46 @@ describe('bulk write', () => {
     await Promise.all(orders.map((order) => it.index.writeLines(linesOf(order.map((link) => line(link))))));
     expect((await history('/opposite/7')).map(({ version }) => version)).toEqual([0, 1, 2, 3]);
   });
+
+  test('deleting what is deleted writes nothing, beside what does', async () => {
+    await it.index.writeLines(linesOf([line('/gone/1'), line('/gone/2')]));
+    await it.index.writeLines(linesOf([deletion('/gone/1')]));
+    const again = await it.index.writeLines(linesOf([deletion('/gone/1'), deletion('/gone/2'), line('/gone/3')]));
+    expect(again).toMatchObject({ accepted: 3, versions: 2 });
+    expect(await history('/gone/1')).toHaveLength(2);
+    expect(await it.index.writeLines(linesOf([deletion('/gone/1')]))).toEqual({
+      accepted: 1,
+      versions: 0,
+      lastUpdateTimeMicros: null,
+    });
+  });
+
+  test('batches that write and delete the same links in opposite orders do not deadlock either', async () => {
+    const links = Array.from({ length: 300 }, (_, n) => `/mixed/${n}`);
+    await it.index.writeLines(linesOf(links.map((link) => line(link))));
+    const mixed = links.map((link, n) => (n % 2 ? line(link) : deletion(link)));
+    const other = links.map((link, n) => (n % 2 ? deletion(link) : line(link))).reverse();
+    await Promise.all([mixed, other, mixed, other].map((each) => it.index.writeLines(linesOf(each))));
+    const versions = await history('/mixed/7');
+    expect(versions.map(({ version }) => version)).toEqual(versions.map((_, n) => n));
+    expect(versions.filter(({ action }) => action === 'PUT')).toHaveLength(3);
+  });
+
+  test('a document ahead of the clock takes its whole batch ahead, and the floor', async () => {
+    await it.index.writeLines(linesOf([line('/ahead/1'), line('/ahead/2')]));
+    const { live } = await it.index.reader.pointer();
+    const ahead = (await history('/ahead/2'))[0]!.stamp + 3_600_000_000;
+    await it.pool.query(`UPDATE index_${live}.document SET update_time_micros = $1 WHERE link = '/ahead/2'`, [ahead]);
+    const changes = [line('/ahead/1', { n: 1 }), line('/ahead/2', { n: 1 }), line('/ahead/3')];
+    const { lastUpdateTimeMicros } = await it.index.writeLines(linesOf(changes));
+    expect(lastUpdateTimeMicros).toBe(ahead + 1);
+    for (const n of [1, 2, 3]) expect((await history(`/ahead/${n}`)).at(-1)!.stamp).toBe(ahead + 1);
+    const { rows } = await it.pool.query<{ stamp: string }>(
+      `SELECT update_time_micros AS stamp FROM index_${live}.document WHERE link LIKE '/ahead/%'
+        UNION ALL SELECT stamp_floor FROM catalog.index`,
+    );
+    expect(rows.map(({ stamp }) => Number(stamp))).toEqual(Array<number>(4).fill(ahead + 1));
+  });
 });
 
 async function* chunks(pieces: readonly Buffer[]): AsyncGenerator<Buffer> {

@@ -1,55 +1,35 @@
-import type { ParsedDocument } from '../json/document-json.js';
-import { copyField } from '../postgres/copy-text.js';
-import type { BatchMemory } from './batch-memory.js';
+import { getDefaultHighWaterMark } from 'node:stream';
 
-/** A version that a bulk write adds; `tail` is of {@link lineTail}. */
+import type { Batch } from './batch.js';
+
+/** A version that a bulk write adds. */
 export interface CopiedVersion {
   readonly link: string;
-  readonly version: number;
-  readonly tail: Buffer;
+  readonly version: string;
 }
+
+/** Of a link, a version, a stamp and an action. */
+const MAX_HEAD_BYTES = 2048;
 
 /**
- * What a line of COPY text has behind its action: kind, expiration, body and the line end. Bytes and not text, so that
- * a batch waits for its turn outside the heap, where the collector does not carry it around.
+ * COPY text of versions under one stamp, in chunks. All of them are the same memory, filled anew when the next is asked
+ * for: none is shorter than what makes a stream ask its writer to wait until everything is out, but the last.
  */
-export function lineTail({ kind, expirationTimeMicros, body }: ParsedDocument, memory: BatchMemory): Buffer {
-  const head = `${copyField(kind ?? null)}\t${copyField(expirationTimeMicros ?? null)}\t`;
-  const text = copyField(body);
-  const tail = memory.take(Buffer.byteLength(head) + Buffer.byteLength(text) + 1);
-  const at = tail.write(head);
-  tail[at + tail.write(text, at)] = LF;
-  return tail;
-}
-
-/** COPY text of versions under one stamp, in chunks worth a write; a large tail goes out as it is, not copied. */
-export function* copyLines(versions: Iterable<CopiedVersion>, stamp: number): Generator<Buffer> {
-  let chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+export function* copyLines(batch: Batch, versions: Iterable<CopiedVersion>, stamp: number): Generator<Buffer> {
+  const chunkBytes = getDefaultHighWaterMark(false);
+  const chunk = Buffer.allocUnsafeSlow(chunkBytes + MAX_HEAD_BYTES);
   let filled = 0;
-  const take = (): Buffer => {
-    const taken = chunk.subarray(0, filled);
-    chunk = chunk.subarray(filled);
-    filled = 0;
-    return taken;
-  };
-  for (const { link, version, tail } of versions) {
-    const head = `${copyField(link)}\t${version}\t${stamp}\tPUT\t`;
-    const large = tail.length >= LARGE_BYTES;
-    if (filled + head.length + (large ? 0 : tail.length) > chunk.length) {
-      if (filled > 0) yield take();
-      chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-    }
-    filled += chunk.write(head, filled, 'latin1');
-    if (large) {
-      yield take();
-      yield tail;
-    } else {
-      filled += tail.copy(chunk, filled);
+  for (const { link, version } of versions) {
+    filled += chunk.write(`${link}\t${version}\t${stamp}\tPUT\t`, filled, 'latin1');
+    const { start, end } = batch.placeOf(link);
+    for (let at = start; ;) {
+      const copied = batch.memory.copy(chunk, filled, { start: at, end });
+      at += copied;
+      filled += copied;
+      if (filled < chunkBytes) break;
+      yield chunk.subarray(0, filled);
+      filled = 0;
     }
   }
-  if (filled > 0) yield take();
+  if (filled > 0) yield chunk.subarray(0, filled);
 }
-
-const LF = 0x0a;
-const CHUNK_BYTES = 64 * 1024;
-const LARGE_BYTES = 16 * 1024;

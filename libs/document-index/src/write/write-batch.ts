@@ -1,25 +1,17 @@
 import { pipeline } from 'node:stream/promises';
-import { Readable } from 'node:stream';
 
 import { from as copyFrom } from 'pg-copy-streams';
 
 import { COLUMN_NAMES } from '../layout/layout.js';
+import type { Batch } from './batch.js';
 import { copyLines, type CopiedVersion } from './copy-lines.js';
 import {
   CLOCK,
   inWriteTransaction,
-  lockDocuments,
   raiseFloor,
-  type LockedDocument,
   type WriteContext,
   type WriteTransaction,
 } from './write-transaction.js';
-
-/** One line of a bulk write: the end of its COPY line, or null where it deletes. A batch never holds a link twice. */
-export interface BatchLine {
-  readonly link: string;
-  readonly tail: Buffer | null;
-}
 
 export interface BatchResult {
   /** Versions written; a DELETE of what is not there writes none. */
@@ -28,29 +20,16 @@ export interface BatchResult {
   readonly stamp: number | null;
 }
 
-/** A version to write; without a tail it is a tombstone, which keeps the content of the version before. */
-interface Draft extends BatchLine {
-  readonly version: number;
-}
-
 /** Writes a batch as one transaction under one stamp: no boundary tears it. */
-export async function writeBatch(context: WriteContext, lines: readonly BatchLine[]): Promise<BatchResult> {
+export async function writeBatch(context: WriteContext, batch: Batch): Promise<BatchResult> {
   return await inWriteTransaction(context, async (transaction) => {
     const candidate = await readClock(transaction);
-    const created = await createMissing(transaction, lines, candidate.stamp);
-    const others = lines.filter(({ link }) => !created.has(link)).map(({ link }) => link);
-    const locked = others.length === 0 ? new Map<string, LockedDocument>() : await lockDocuments(transaction, others);
-    const drafts = lines.flatMap((line) => draftOf(line, created, locked));
-    if (drafts.length === 0) return { versions: 0, stamp: null };
+    const taken = await takeDocuments(transaction, batch, candidate.stamp);
+    if (taken.drafts.length === 0) return { versions: 0, stamp: null };
 
-    const stamp = stampOver(candidate.stamp, locked);
-    if (stamp !== candidate.stamp) await restamp(transaction, created, stamp);
-    await append(transaction, drafts, stamp);
-    await updateLatest(
-      transaction,
-      drafts.filter(({ link }) => locked.has(link)),
-      stamp,
-    );
+    const { drafts, stamp } = taken;
+    if (stamp > candidate.stamp) await restamp(transaction, drafts, stamp);
+    await append(transaction, batch, taken);
     if (stamp > candidate.clock) await raiseFloor(transaction, context.indexId, stamp);
     return { versions: drafts.length, stamp };
   });
@@ -63,56 +42,78 @@ async function readClock({ client, floor }: WriteTransaction): Promise<{ clock: 
   return { clock, stamp: Math.max(clock, floor + 1) };
 }
 
-function stampOver(candidate: number, locked: ReadonlyMap<string, LockedDocument>): number {
-  let stamp = candidate;
-  for (const { updateTimeMicros } of locked.values()) stamp = Math.max(stamp, updateTimeMicros + 1);
-  return stamp;
+/** Versions to write, and the stamp that is over all their documents had. */
+interface Taken {
+  readonly drafts: readonly CopiedVersion[];
+  readonly stamp: number;
 }
 
-/** Inserts a row for each link that is written and has none, in link order, so that two batches cannot deadlock. */
-async function createMissing(
-  { client, tables }: WriteTransaction,
-  lines: readonly BatchLine[],
-  stamp: number,
-): Promise<Set<string>> {
-  const links = lines.filter(({ tail }) => tail !== null).map(({ link }) => link);
-  if (links.length === 0) return new Set();
-  const { rows } = await client.query<{ link: string }>(
-    `INSERT INTO ${tables.documents} SELECT link, 0, $2::bigint, false FROM unnest($1::text[]) AS link
-      ORDER BY link COLLATE "C" ON CONFLICT DO NOTHING RETURNING link`,
-    [links, stamp],
+/**
+ * Inserts or locks the document of each line and moves it on to its next version. One pass in link order, whatever is
+ * there already, so that two batches cannot deadlock. A DELETE of what is not there, or deleted, has no draft.
+ */
+async function takeDocuments(transaction: WriteTransaction, batch: Batch, stamp: number): Promise<Taken> {
+  const { client, tables } = transaction;
+  const deletes = await existing(transaction, batch.deletes);
+  const { rows } = await client.query<{ stamp: number; links: string; versions: string }>(
+    `WITH line AS (
+        SELECT link, false AS deleted FROM unnest(string_to_array($1, ' ')) AS link
+        UNION ALL SELECT link, true FROM unnest(string_to_array($2, ' ')) AS link
+      ), taken AS (
+        INSERT INTO ${tables.documents} AS latest (link, version, update_time_micros, deleted)
+          SELECT link, 0, $3::bigint, deleted FROM line ORDER BY link COLLATE "C"
+          ON CONFLICT (link) DO UPDATE SET version = latest.version + 1, deleted = excluded.deleted,
+            update_time_micros = greatest(excluded.update_time_micros, latest.update_time_micros + 1)
+            WHERE NOT (latest.deleted AND excluded.deleted)
+          RETURNING link, version, update_time_micros
+      )
+      SELECT max(update_time_micros) AS stamp, string_agg(link, ' ') AS links, string_agg(version::text, ' ') AS versions
+        FROM taken HAVING count(*) > 0`,
+    [batch.puts.join(' '), deletes.join(' '), stamp],
   );
-  return new Set(rows.map(({ link }) => link));
+  const [taken] = rows;
+  if (!taken) return { drafts: [], stamp };
+  const versions = taken.versions.split(' ');
+  return {
+    drafts: taken.links.split(' ').map((link, n) => ({ link, version: versions[n] ?? '' })),
+    stamp: taken.stamp,
+  };
 }
 
-function draftOf(line: BatchLine, created: ReadonlySet<string>, locked: ReadonlyMap<string, LockedDocument>): Draft[] {
-  if (created.has(line.link)) return [{ ...line, version: 0 }];
-  const before = locked.get(line.link);
-  if (!before || (line.tail === null && before.deleted)) return [];
-  return [{ ...line, version: before.version + 1 }];
+/** Those of the links that have a document's row, deleted or not; once there, it stays. */
+async function existing({ client, tables }: WriteTransaction, links: readonly string[]): Promise<readonly string[]> {
+  if (links.length === 0) return links;
+  const { rows } = await client.query<{ link: string }>(`SELECT link FROM ${tables.documents} WHERE link = ANY ($1)`, [
+    links,
+  ]);
+  return rows.map(({ link }) => link);
 }
 
-async function restamp({ client, tables }: WriteTransaction, links: ReadonlySet<string>, stamp: number): Promise<void> {
+async function restamp(
+  { client, tables }: WriteTransaction,
+  drafts: readonly CopiedVersion[],
+  stamp: number,
+): Promise<void> {
   await client.query(`UPDATE ${tables.documents} SET update_time_micros = $2 WHERE link = ANY ($1)`, [
-    [...links],
+    drafts.map(({ link }) => link),
     stamp,
   ]);
 }
 
-async function append(transaction: WriteTransaction, drafts: readonly Draft[], stamp: number): Promise<void> {
+async function append(transaction: WriteTransaction, batch: Batch, { drafts, stamp }: Taken): Promise<void> {
   const { client, tables } = transaction;
-  const written = drafts.filter((draft): draft is Draft & CopiedVersion => draft.tail !== null);
+  const deleted = drafts.filter(({ link }) => batch.isDelete(link));
+  const written = deleted.length === 0 ? drafts : drafts.filter(({ link }) => !batch.isDelete(link));
   if (written.length > 0) {
     const copy = client.query(copyFrom(`COPY ${tables.versions} (${COLUMN_NAMES}) FROM STDIN`));
-    await pipeline(Readable.from(copyLines(written, stamp), { objectMode: false }), copy);
+    await pipeline(copyLines(batch, written, stamp), copy);
   }
-  const deleted = drafts.filter(({ tail }) => tail === null);
   if (deleted.length > 0) await appendTombstones(transaction, deleted, stamp);
 }
 
 async function appendTombstones(
   { client, tables }: WriteTransaction,
-  drafts: readonly Draft[],
+  drafts: readonly CopiedVersion[],
   stamp: number,
 ): Promise<void> {
   await client.query(
@@ -121,24 +122,5 @@ async function appendTombstones(
         FROM unnest($1::text[], $2::bigint[]) AS draft (link, version)
         JOIN ${tables.versions} before ON before.link = draft.link AND before.version = draft.version - 1`,
     [drafts.map(({ link }) => link), drafts.map(({ version }) => version), stamp],
-  );
-}
-
-async function updateLatest(
-  { client, tables }: WriteTransaction,
-  drafts: readonly Draft[],
-  stamp: number,
-): Promise<void> {
-  if (drafts.length === 0) return;
-  await client.query(
-    `UPDATE ${tables.documents} latest SET version = draft.version, update_time_micros = $4, deleted = draft.deleted
-      FROM unnest($1::text[], $2::bigint[], $3::boolean[]) AS draft (link, version, deleted)
-      WHERE latest.link = draft.link`,
-    [
-      drafts.map(({ link }) => link),
-      drafts.map(({ version }) => version),
-      drafts.map(({ tail }) => tail === null),
-      stamp,
-    ],
   );
 }
