@@ -20,7 +20,13 @@ const TICK_MILLIS = 5;
 /** Connections of the crowd: a call that finds none free waits, and that counts as its time. */
 const MAX_UNDER_WAY = 64;
 
-export function callAtRate<T>(perSecond: number, call: (number: number) => Promise<T>): ConstantRate<T> {
+export interface Crowd {
+  readonly perSecond: number;
+  /** Where it is given: connections, and who finds none free does not call. On a slow machine no queue builds up. */
+  readonly atOnce?: number;
+}
+
+export function callAtRate<T>({ perSecond, atOnce }: Crowd, call: (number: number) => Promise<T>): ConstantRate<T> {
   const calls: Call<T>[] = [];
   const underWay = new Set<Promise<void>>();
   const waiting: { from: number; count: number; resolve: () => void; reject: (error: unknown) => void }[] = [];
@@ -53,6 +59,7 @@ export function callAtRate<T>(perSecond: number, call: (number: number) => Promi
   const timer = setInterval(() => {
     for (let at = start + (made * 1000) / perSecond; at <= performance.now(); at += 1000 / perSecond) {
       made++;
+      if (atOnce !== undefined && underWay.size >= atOnce) continue;
       due.push(at);
       beginNext();
     }

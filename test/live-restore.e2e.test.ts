@@ -49,8 +49,8 @@ test(
     await it.client.bulk([...singles('LIVE'), ...allGroups(1)]);
     const before = SINGLES + GROUPS * GROUP_MEMBERS;
 
-    const reads = callAtRate(READS_PER_SECOND, read);
-    const writes = callAtRate(WRITES_PER_SECOND, write);
+    const reads = callAtRate({ perSecond: READS_PER_SECOND }, read);
+    const writes = callAtRate({ perSecond: WRITES_PER_SECOND }, write);
     await Promise.all([reads.more(READS_PER_SECOND), writes.more(2 * WRITTEN)]);
     const began = performance.now();
     const { body: asked } = await it.client.restore(archive, { wait: false });
