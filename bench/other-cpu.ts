@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 
-const TICKS_A_SECOND = 100;
+import { TICKS_A_SECOND } from './proc-stat.ts';
+
 /** Of /proc/stat: idle and waiting for a disk. */
 const IDLE = [3, 4];
 /** Of /proc/stat: what guests took is counted in user and nice already. */

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 
 import { query } from '@tidemark/testing';
 
-const TICKS_A_SECOND = 100;
+import { statOf, TICKS_A_SECOND } from './proc-stat.ts';
 
 /** Resolves with a way to read the processor time, in seconds, of a server: undefined where it runs elsewhere. */
 export async function postgresCpu(databaseUrl: string): Promise<() => number | undefined> {
@@ -20,26 +20,4 @@ function cpuOfFamily(postmaster: number): number {
   const children = processes.filter((process) => process?.parent === postmaster);
   const ticks = children.reduce((sum, child) => sum + (child?.ticks ?? 0), (own?.ticks ?? 0) + (own?.endedTicks ?? 0));
   return ticks / TICKS_A_SECOND;
-}
-
-interface Stat {
-  readonly pid: number;
-  readonly name: string;
-  readonly parent: number;
-  readonly ticks: number;
-  /** Of children that have ended. */
-  readonly endedTicks: number;
-}
-
-/** Undefined for one that is not there. */
-function statOf(pid: number): Stat | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const name = stat.slice(stat.indexOf('(') + 1, stat.lastIndexOf(')'));
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const sum = (...places: number[]): number => places.reduce((total, place) => total + Number(fields[place]), 0);
-    return { pid, name, parent: Number(fields[1]), ticks: sum(11, 12), endedTicks: sum(13, 14) };
-  } catch {
-    return undefined;
-  }
 }

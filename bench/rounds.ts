@@ -1,11 +1,10 @@
-import { readFileSync } from 'node:fs';
-
 import { query } from '@tidemark/testing';
 
 import type { MeasuredSystem } from './measured-system.ts';
 import { percent } from './figures.ts';
 import { busySeconds, ownCpuSeconds, shareOfOthers } from './other-cpu.ts';
 import { postgresCpu } from './postgres-cpu.ts';
+import { statOf, TICKS_A_SECOND } from './proc-stat.ts';
 import type { Say } from './workplace.ts';
 
 /** What is measured, again in every round. */
@@ -124,13 +123,9 @@ async function sampleOf({ prepare, run, tidy }: Operation, { services, processes
   return { ...noted, seconds, ...took, othersCpuSeconds: busy - cpuOfAll(took), peakBytes };
 }
 
-const TICKS_A_SECOND = 100;
-
 /** Of this process's children that have ended, and of theirs. */
 function endedProgramsCpu(): number {
-  const stat = readFileSync('/proc/self/stat', 'utf8');
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[13]) + Number(fields[14])) / TICKS_A_SECOND;
+  return (statOf(process.pid)?.endedTicks ?? 0) / TICKS_A_SECOND;
 }
 
 /** On a processor, of everything that worked for it. */

@@ -2,18 +2,17 @@
  * What a job costs over its services: so much for each part, and for the rest the same, whatever the size of the index.
  * Told by statements, requests, messages and bytes; what is said by time, such as progress, does not count.
  */
-import { join } from 'node:path';
-
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import type { BackupResult, RestoreResult } from '@tidemark/contracts';
 import {
+  anotherWorker,
   brokerIsThere,
   mostAtOnce,
   PostgresProxy,
   startServices,
   SystemClient,
-  TestProcess,
+  type TestProcess,
   type Job,
   type RunningServices,
   type Statement,
@@ -93,20 +92,8 @@ whereItIs('a job', () => {
   /** A worker in the place of the one before it. */
   async function changeWorker(parallelism: number): Promise<void> {
     await worker.stop();
-    worker = await new TestProcess({
-      app: 'transfer-worker',
-      settings: {
-        HOST: '127.0.0.1',
-        PORT: '0',
-        DATABASE_URL: '',
-        AMQP_URL: it.services.amqpUrl,
-        TIDEMARK_QUEUE_PREFIX: it.services.queuePrefix,
-        TIDEMARK_GATEWAY_URL: it.internalUrls[0]!,
-        TIDEMARK_FILE_ROOTS: it.archives,
-        TIDEMARK_SPOOL: join(it.home, `spool-of-${parallelism}`),
-        TIDEMARK_PARALLELISM: String(parallelism),
-      },
-    }).start();
+    const settings = { TIDEMARK_PARALLELISM: String(parallelism) };
+    worker = await anotherWorker(it, { spool: `spool-of-${parallelism}`, ...settings }).start();
   }
 
   /** Each COPY is held until so many are there, then they go on. */

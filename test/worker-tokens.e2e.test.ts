@@ -1,9 +1,7 @@
 /** A gateway with TIDEMARK_WORKER_TOKENS gives jobs to workers with one of them, and to nobody else. */
-import { join } from 'node:path';
-
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
-import { brokerIsThere, startServices, TestProcess, type RunningServices } from '@tidemark/testing';
+import { anotherWorker, brokerIsThere, startServices, TestProcess, type RunningServices } from '@tidemark/testing';
 
 jest.setTimeout(60_000); // processes are started: on a busy machine that takes its time
 
@@ -21,20 +19,7 @@ whereItIs('a gateway with tokens of workers', () => {
 
   /** Beside the worker of the system, with the same settings but for the token; killed if it still runs at the end. */
   function workerWith(token: string): TestProcess {
-    return new TestProcess({
-      app: 'transfer-worker',
-      settings: {
-        HOST: '127.0.0.1',
-        PORT: '0',
-        DATABASE_URL: '',
-        AMQP_URL: it.services.amqpUrl,
-        TIDEMARK_QUEUE_PREFIX: it.services.queuePrefix,
-        TIDEMARK_GATEWAY_URL: it.internalUrls[0] ?? '',
-        TIDEMARK_FILE_ROOTS: it.archives,
-        TIDEMARK_SPOOL: join(it.home, 'spool-of-another'),
-        TIDEMARK_WORKER_TOKEN: token,
-      },
-    });
+    return anotherWorker(it, { spool: 'spool-of-another', TIDEMARK_WORKER_TOKEN: token });
   }
 
   test('gives its jobs to a worker with one of them', async () => {

@@ -5,6 +5,7 @@ export { COLUMNS as VERSION_COLUMNS } from './layout/layout.js';
 export type { DocumentPage, PageQuery, ReadDocument, StateQuery } from './read/document-reader.js';
 export { etagOf } from './read/etag.js';
 export type { Selection } from './read/list-links.js';
+export { partBytesAfter, planRanges } from './snapshot/part-sizes.js';
 export type { RangeCopy } from './snapshot/snapshot-reader.js';
 export type { SnapshotFacts } from './snapshot/snapshots.js';
 export type { OpenedStagedSession } from './stage/staged-generations.js';

@@ -7,28 +7,25 @@ import { z } from 'zod';
 export const port = (byDefault: number): z.ZodType<number> =>
   z.coerce.number('must be a port number').int().min(0).max(65535, 'must be a port number').default(byDefault);
 
-export const wholeNumber = (byDefault: number, { min = 0, max = Number.MAX_SAFE_INTEGER } = {}): z.ZodType<number> =>
-  z.coerce
-    .number('must be a whole number')
-    .int('must be a whole number')
-    .min(min, `must be at least ${min}`)
-    .max(max, `must be at most ${max}`)
-    .default(byDefault);
+export const wholeNumber = (byDefault: number, bounds: Bounds = {}): z.ZodType<number> =>
+  wholeNumberIn(bounds).default(byDefault);
 
 /** Without a value where nobody says one. */
-export const optionalWholeNumber = ({
-  min,
-  max = Number.MAX_SAFE_INTEGER,
-}: {
-  min: number;
-  max?: number;
-}): z.ZodOptional<z.ZodType<number>> =>
-  z.coerce
+export const optionalWholeNumber = (bounds: Bounds): z.ZodOptional<z.ZodType<number>> =>
+  wholeNumberIn(bounds).optional();
+
+interface Bounds {
+  readonly min?: number;
+  readonly max?: number;
+}
+
+function wholeNumberIn({ min = 0, max = Number.MAX_SAFE_INTEGER }: Bounds): z.ZodCoercedNumber {
+  return z.coerce
     .number('must be a whole number')
     .int('must be a whole number')
     .min(min, `must be at least ${min}`)
-    .max(max, `must be at most ${max}`)
-    .optional();
+    .max(max, `must be at most ${max}`);
+}
 
 /** Seconds as people write them, with fractions. */
 export const seconds = (byDefault: number, { min, max }: { min: number; max: number }): z.ZodType<number> =>

@@ -9,6 +9,7 @@ export * from './system-client.js';
 export * from './exchange.js';
 export * from './on-database.js';
 export * from './gateway-grant.js';
+export * from './another-worker.js';
 export * from './index-fingerprint.js';
 export * from './held-changes.js';
 export * from './measured-database.js';

@@ -20,6 +20,12 @@ export interface Connections {
   close(): Promise<void>;
 }
 
+interface PoolOptions {
+  /** Of PostgreSQL, for the pool's sessions. */
+  readonly settings?: Readonly<Record<string, string>>;
+  readonly stream?: () => Socket;
+}
+
 export interface ConnectionOptions {
   readonly url: string;
   readonly parallelism: number;
@@ -35,9 +41,9 @@ types.setTypeParser(pg.types.builtins.INT8, exactNumber);
 
 export function openConnections({ url, parallelism, log }: ConnectionOptions): Connections {
   let closing = false;
-  const pool = (name: string, max: number, settings: Record<string, string> = {}): pg.Pool => {
+  const pool = (name: string, max: number, { settings = {}, ...more }: PoolOptions = {}): pg.Pool => {
     const opened = new pg.Pool({
-      ...(name === 'part' ? { stream: socketFor } : {}),
+      ...more,
       connectionString: url,
       application_name: `tidemark-${name}`,
       max,
@@ -59,13 +65,14 @@ export function openConnections({ url, parallelism, log }: ConnectionOptions): C
   const unbounded = { statement_timeout: '0', idle_in_transaction_session_timeout: '0' };
   const pools = {
     readers: pool('reader', atMost(4 * parallelism), {
-      statement_timeout: '30000',
-      default_transaction_read_only: 'on',
-      jit: 'off',
+      settings: { statement_timeout: '30000', default_transaction_read_only: 'on', jit: 'off' },
     }),
-    writers: pool('writer', atMost(4 * parallelism), { idle_in_transaction_session_timeout: '3000' }),
-    parts: pool('part', atMost(2 * parallelism), { ...unbounded, max_parallel_workers_per_gather: '0', jit: 'off' }),
-    sessions: pool('session', MAX_CONNECTIONS, unbounded),
+    writers: pool('writer', atMost(4 * parallelism), { settings: { idle_in_transaction_session_timeout: '3000' } }),
+    parts: pool('part', atMost(2 * parallelism), {
+      settings: { ...unbounded, max_parallel_workers_per_gather: '0', jit: 'off' },
+      stream: socketFor,
+    }),
+    sessions: pool('session', MAX_CONNECTIONS, { settings: unbounded }),
   };
   return {
     ...pools,

@@ -1,9 +1,10 @@
 import type { Range } from '@tidemark/contracts';
 
-/** Half of what an archive may have: ranges with more rows than fit a part give several. */
-const MAX_RANGES = 10_000;
+/** An archive has room for as many parts again, and more: ranges with more rows than fit a part give several. */
+const MAX_RANGES = 8000;
 const PARTS_OF_ONE_SIZE = 500;
-const MAX_PART_RAW_BYTES = 1024 ** 3;
+/** Half of what a part may have. */
+const MAX_PART_BYTES = 512 * 1024 * 1024;
 const PAGE_BYTES = 8192;
 
 /** A table as it lies on disk; `toastBytes` are of values that do not fit its pages. */
@@ -24,9 +25,9 @@ export function planRanges({ pages, toastBytes }: TableSize, partBytes: number):
 }
 
 /**
- * Bytes of rows for the next part, after so many: doubled with each 500 of them. So an index of any size fits the
- * parts that an archive may have, and one of some gigabytes has parts of the size that was set.
+ * Bytes of rows at which the next part is cut, after so many: doubled with each 500 of them. So an index of any size
+ * fits the parts that an archive may have, and one of some gigabytes has parts of the size that was set.
  */
 export function partBytesAfter(parts: number, partBytes: number): number {
-  return Math.min(partBytes * 2 ** Math.floor(parts / PARTS_OF_ONE_SIZE), MAX_PART_RAW_BYTES);
+  return Math.min(partBytes * 2 ** Math.floor(parts / PARTS_OF_ONE_SIZE), MAX_PART_BYTES);
 }

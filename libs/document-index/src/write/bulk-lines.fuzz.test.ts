@@ -7,7 +7,8 @@ import { cutBytes, editedBytes, fuzz, outcomeOf, textOf } from '@tidemark/testin
 import { documentText } from '../json/document-json.js';
 import { mergePatch } from '../json/merge-patch.js';
 import { decodePage, encodePage } from '../read/page-token.js';
-import { isBlank, LineSplitter, parseLine } from './bulk-lines.js';
+import { isBlank, parseLine } from './bulk-lines.js';
+import { linesOf } from './lines-of.fixture.test.js';
 
 const own = [
   '"__proto__":{"x":1}',
@@ -56,7 +57,7 @@ test('a line that is taken is a document of its own, and any other has its code'
   await fuzz('bulk lines', inputs, async (chunks) => {
     let held = 0;
     const outcome = await outcomeOf(() => {
-      for (const text of splitLines(chunks)) {
+      for (const text of linesOf(chunks)) {
         held = Math.max(held, text.length - Math.max(...chunks.map(({ length }) => length)));
         if (!isBlank(text)) expectDocument(parseLine(text), text.toString());
       }
@@ -89,16 +90,6 @@ function expectDocument({ link, document }: ReturnType<typeof parseLine>, sent: 
 
 function fieldsOf(text: string): Map<string, unknown> {
   return new Map(Object.entries(JSON.parse(text) as object));
-}
-
-function* splitLines(chunks: readonly Buffer[]): Generator<Buffer> {
-  const lines = new LineSplitter();
-  for (const chunk of chunks) {
-    lines.give(chunk);
-    for (let line = lines.next(); line; line = lines.next()) yield line;
-  }
-  const last = lines.last();
-  if (last) yield last;
 }
 
 test('a page token that is taken names a place in a generation', async () => {
