@@ -1,8 +1,8 @@
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 
 import { PortInUseError } from '@tidemark/nest';
-import { ConfigError } from '@tidemark/platform';
+import { ConfigError, unusedPort } from '@tidemark/platform';
 
 /**
  * The port, or for 0 one that is free. Throws {@link PortInUseError} or ConfigError, with the name of the setting, before
@@ -19,15 +19,14 @@ export async function findPort({
 }): Promise<number> {
   const server = createServer();
   try {
-    server.listen({ host, port });
-    await once(server, 'listening');
+    if (port === 0) return await unusedPort(host);
+    await once(server.listen({ host, port }), 'listening');
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'EADDRINUSE') throw new PortInUseError(port, setting, error);
     throw new ConfigError(`HOST, ${setting}: ${message}`, { cause: error });
   }
-  const found = (server.address() as AddressInfo).port;
   server.close();
   await once(server, 'close');
-  return found;
+  return port;
 }

@@ -13,5 +13,6 @@ export * from './retry.js';
 export * from './settings.js';
 export * from './slots.js';
 export * from './system-errors.js';
+export * from './unused-port.js';
 export * from './watch-life.js';
 export * from './write-at.js';

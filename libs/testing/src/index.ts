@@ -28,7 +28,7 @@ export * from './held-steps.js';
 export * from './test-process.js';
 export * from './test-topology.js';
 export * from './watched-folder.js';
-export { freePorts, type ServiceCounts, type ServicesIdentity, type WayTo } from './services.js';
+export type { ServiceCounts, ServicesIdentity, WayTo } from './services.js';
 export * from './seeded-numbers.js';
 export * from './fuzz.js';
 export type { HostileDestination } from './destinations/hostile-destination.js';

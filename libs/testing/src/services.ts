@@ -1,9 +1,8 @@
-import { randomBytes, randomInt, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 
 import { newGrantKeys } from '@tidemark/contracts';
+import { unusedPort } from '@tidemark/platform';
 
 import { testBrokerUrl } from './test-broker.js';
 import { removeTopology } from './test-topology.js';
@@ -110,7 +109,7 @@ export class Services {
 
   async #gateway({ internal, index }: { internal: number; index: number }): Promise<TestProcess> {
     return this.#process('gateway', {
-      PORT: String(nth(await freePorts(1), 0)),
+      PORT: String(await unusedPort()),
       TIDEMARK_INTERNAL_PORT: String(internal),
       TIDEMARK_INDEX_URL: await this.#wayTo(index),
       TIDEMARK_GRANT_KEY: this.identity.grantKeys.privateKey,
@@ -144,28 +143,7 @@ function nth(ports: readonly number[], n: number): number {
   return ports[n] ?? ports[0] ?? 0;
 }
 
-const taken = new Set<number>();
-
-/** Below those that the operating system gives away, so that none is taken while its process is away. */
-export async function freePorts(count: number): Promise<number[]> {
-  const found: number[] = [];
-  while (found.length < count) {
-    const port = randomInt(12_000, 32_000);
-    if (taken.has(port) || !(await isFree(port))) continue;
-    taken.add(port);
-    found.push(port);
-  }
-  return found;
-}
-
-async function isFree(port: number): Promise<boolean> {
-  const server = createServer();
-  try {
-    await once(server.listen(port, '127.0.0.1'), 'listening');
-  } catch {
-    return false;
-  }
-  server.close();
-  await once(server, 'close');
-  return true;
+/** Kept by their processes when they are killed and start again. */
+async function freePorts(count: number): Promise<number[]> {
+  return await Promise.all(Array.from({ length: count }, () => unusedPort()));
 }

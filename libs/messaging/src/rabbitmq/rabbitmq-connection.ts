@@ -15,6 +15,7 @@ import type {
 import { NotPublishedError } from '../not-published-error.js';
 import { ConfirmedPublisher } from './confirmed-publisher.js';
 import { declareTopology } from './declare-topology.js';
+import { LinkEnd } from './link-end.js';
 import { BrokerNames } from './names.js';
 import { RabbitMqConsumer } from './rabbitmq-consumer.js';
 import { RabbitMqQuestions } from './rabbitmq-questions.js';
@@ -48,13 +49,15 @@ export function connectToRabbitMq(options: RabbitMqOptions): BrokerConnection {
   const names = new BrokerNames(options.prefix ?? 'tidemark');
   const setup = async (model: ChannelModel): Promise<void> => {
     model.on('error', () => undefined); // until it is set up nobody else listens; what is under way fails by it
+    end.refuseIfWanted();
     await declareTopology(model, names);
   };
   const url = new URL(options.url);
   if (!url.searchParams.has('heartbeat')) url.searchParams.set('heartbeat', String(HEARTBEAT_SECONDS));
   const link = connect(url.href, { timeout: CONNECT_MILLIS, noDelay: true, recovery: { ...RECOVERY, setup } });
+  const end = new LinkEnd(link);
   void link.then((opened) => watch(opened, state, options.log));
-  return new RabbitMqConnection(link, { ...options, names, state });
+  return new RabbitMqConnection(link, { ...options, names, state, end });
 }
 
 interface LinkState {
@@ -97,7 +100,7 @@ class RabbitMqConnection implements BrokerConnection {
 
   constructor(
     private readonly link: Promise<RecoveringChannelModel>,
-    private readonly options: RabbitMqOptions & { names: BrokerNames; state: LinkState },
+    private readonly options: RabbitMqOptions & { names: BrokerNames; state: LinkState; end: LinkEnd },
   ) {
     let isFirst = true;
     this.#publishing = new WatchedChannel({
@@ -162,8 +165,7 @@ class RabbitMqConnection implements BrokerConnection {
     if (this.#closed.signal.aborted) return;
     this.#closed.abort();
     await within(CLOSE_MILLIS, this.#giveBack());
-    const link = await this.link;
-    await within(CLOSE_MILLIS, link.close());
+    await within(CLOSE_MILLIS, this.options.end.close());
   }
 
   async #giveBack(): Promise<void> {

@@ -275,6 +275,15 @@ describe('a network that is cut', () => {
     await expect(far.queueStates()).rejects.toMatchObject({ code: 'BROKER_UNAVAILABLE' });
   });
 
+  test('just as a connection opens that is not wanted any more is nobody’s end', async () => {
+    const cut = proxy.cutWhenSaid('Cheers, thanks');
+    const leaving = own.connectTo(proxy.urlOf(testBrokerUrl()));
+    for (let begun = 0; begun < 2; begun++) await turn();
+    await Promise.all([leaving.close(), cut]);
+    await untilFarReady();
+    await far.publish('settled', settled(1));
+  });
+
   test('does not keep anybody from closing', async () => {
     await untilFarReady();
     proxy.swallow();
