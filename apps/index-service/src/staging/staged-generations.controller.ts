@@ -12,10 +12,13 @@ import {
   type Steps,
 } from '@tidemark/contracts';
 import type { DocumentIndex } from '@tidemark/document-index';
-import { BYTES_TYPE, callerGone, streamedBody, parsedBody } from '@tidemark/nest';
+import { BYTES_TYPE, callerGone, streamedBody, parsedBody, waitOver } from '@tidemark/nest';
 
 import { holdToGrant } from '../grants/grant-check.js';
 import { DOCUMENT_INDEX, JOB_STEPS, SESSION_SETTINGS, type SessionSettings } from '../tokens.js';
+
+/** Well below what the other side takes for silence. */
+const WAIT_MILLIS = 1000;
 
 /** Staged generations, each in a session of this very process. */
 @Controller('staged-generations')
@@ -64,9 +67,14 @@ export class StagedGenerationsController {
     return this.index.staged.buildStatus(sessionId);
   }
 
+  /** Answers when the build has ended, or after a second. */
   @Get(':session/build')
-  async buildStatus(@Param('session') sessionId: string): Promise<BuildStatus> {
-    const status = this.index.staged.buildStatus(sessionId);
+  async buildStatus(
+    @Param('session') sessionId: string,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<BuildStatus> {
+    const over = AbortSignal.any([waitOver(reply), AbortSignal.timeout(WAIT_MILLIS)]);
+    const status = await this.index.staged.built(sessionId, over);
     if (status.state === 'DONE') await this.steps.made('indexes built');
     return status;
   }

@@ -2,14 +2,16 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, get, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
+import { openArchive, writeArchive } from '@tidemark/archive';
 import { PART_HEADERS, partFactsToHeaders, type Snapshot } from '@tidemark/contracts';
 import { RateLimit, systemClock } from '@tidemark/platform';
 
@@ -17,7 +19,8 @@ import { InternalHttp } from '../clients/internal-http.js';
 import { SnapshotClient } from '../clients/snapshot-client.js';
 import { SpoolFolder, type Spool } from '../spool.js';
 import { fetchParts } from './fetch-parts.js';
-import { receivePart } from './received-part.js';
+import { BLOCK_BYTES, MemoryBlocks } from './memory-blocks.js';
+import { receivePart, type ReceivedPart, type ReceiveOptions } from './received-part.js';
 
 /** How the index-service of these tests answers the request for a part; after the last one it goes on well. */
 type Fault = 'well' | 'no trailers' | 'cut off' | 'other bytes' | 'refused';
@@ -56,6 +59,7 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
+const sha256Of = (content: Buffer): string => createHash('sha256').update(content).digest('hex');
 const contentOf = (place: string): Buffer => Buffer.alloc(size, place);
 
 function answer(request: IncomingMessage, response: ServerResponse): void {
@@ -88,8 +92,14 @@ function answerPart(response: ServerResponse, { place, next }: { place: string; 
     return;
   }
   const content = contentOf(place);
-  const sha256 = createHash('sha256').update(content).digest('hex');
-  const facts = { rows: 1, bytes: content.length, rawBytes: 1, sha256, minUpdateTimeMicros: 1, maxUpdateTimeMicros: 1 };
+  const facts = {
+    rows: 1,
+    bytes: content.length,
+    rawBytes: 1,
+    sha256: sha256Of(content),
+    minUpdateTimeMicros: 1,
+    maxUpdateTimeMicros: 1,
+  };
   response.writeHead(200, { trailer: Object.values(PART_HEADERS).join(', ') });
   response.write(fault === 'other bytes' ? contentOf('x') : content.subarray(0, fault === 'cut off' ? 100 : undefined));
   if (fault === 'cut off') {
@@ -114,6 +124,11 @@ const SNAPSHOT: Omit<Snapshot, 'session'> = {
 const fetch = (signal = new AbortController().signal, rateLimit?: RateLimit): ReturnType<typeof fetchParts> =>
   fetchParts(client, { spool, parallelism: 2, signal, rateLimit });
 
+async function receive(options: Pick<ReceiveOptions, 'memory' | 'memoryBytes'>): Promise<ReceivedPart> {
+  const { signal } = new AbortController();
+  return receivePart(await client.part({ from: '0', to: null }, signal), { name: 'p', spool, ...options });
+}
+
 async function all(parts: ReturnType<typeof fetchParts>): Promise<string[]> {
   const names: string[] = [];
   for await (const { content } of parts) {
@@ -121,6 +136,20 @@ async function all(parts: ReturnType<typeof fetchParts>): Promise<string[]> {
     names.push(bytes.toString('utf8', 0, 3));
   }
   return names;
+}
+
+/** Takes as long as the network for each chunk, and only then looks at it. */
+function lateOutput(): Writable & { bytes(): Buffer } {
+  const { port } = server.address() as AddressInfo;
+  const taken: Buffer[] = [];
+  const write = (chunk: Buffer, _encoding: unknown, done: () => void): void => {
+    const take = (): void => {
+      taken.push(Buffer.from(chunk));
+      done();
+    };
+    get(`http://127.0.0.1:${port}/snapshots/s/parts?from=ping`, (answer) => answer.resume().once('end', take));
+  };
+  return Object.assign(new Writable({ highWaterMark: 1024 * 1024, write }), { bytes: () => Buffer.concat(taken) });
 }
 
 const EVERY = ['0.0', '0.1', '0.2', '1.0', '1.1', '1.2', '2.0', '2.1', '2.2', '3.0', '3.1', '3.2'];
@@ -149,8 +178,7 @@ describe('parts', () => {
 
   test('stopping early, by the reader or by the signal, leaves nothing in the spool', async () => {
     size = 40_000;
-    const small = { name: 'p', spool, memoryBytes: 10_000 };
-    const part = await receivePart(await client.part({ from: '0', to: null }, new AbortController().signal), small);
+    const part = await receive({ memory: new MemoryBlocks(8 * BLOCK_BYTES), memoryBytes: 10_000 });
     expect(part.content).toMatchObject({ path: expect.stringContaining(folder) });
     const { path } = part.content as { path: string };
     expect(readFileSync(path)).toEqual(contentOf('0.0'));
@@ -168,6 +196,63 @@ describe('parts', () => {
     await expect(all(stopped)).rejects.toThrow();
     await spool.dispose();
     expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe('the memory of parts', () => {
+  const memoryBytes = 8 * BLOCK_BYTES;
+  const expectContent = (content: Buffer): void => expect(sha256Of(content)).toBe(sha256Of(contentOf('0.0')));
+
+  test('is used again by others once the archive has a part, and not before', async () => {
+    size = 2 * BLOCK_BYTES + 1000;
+    const output = lateOutput();
+    const totals = (): Promise<{ documents: number }> => Promise.resolve({ documents: 1 });
+    const { product, index } = {
+      product: { name: 'p', version: '1' },
+      index: { name: 'i', generation: 1, system: 's' },
+    };
+    const snapshot = { closedTimeMicros: 1, pgSnapshot: 'p', serverVersion: '18' };
+    await writeArchive({ output, header: { product, index, snapshot }, parts: fetch(), totals });
+    const zip = output.bytes();
+    const archive = await openArchive({
+      size: zip.length,
+      stream: (offset, length) => Readable.from([zip.subarray(offset, offset + length)]),
+    });
+    await archive.verify({ depth: 'BYTES' });
+    expect(archive.parts.map(({ sha256 }) => sha256)).toEqual(EVERY.map((place) => sha256Of(contentOf(place))));
+  });
+
+  test('goes from one part to the next, and a part that finds none left goes into the spool', async () => {
+    const memory = new MemoryBlocks(2 * BLOCK_BYTES + 1);
+    size = BLOCK_BYTES + 1;
+    const first = await receive({ memory, memoryBytes });
+    const held = first.content as Buffer[];
+    expect(held.map(({ length }) => length)).toEqual([BLOCK_BYTES, 1]);
+    const second = await receive({ memory, memoryBytes });
+    expectContent(readFileSync((second.content as { path: string }).path));
+    await second.release();
+    expectContent(Buffer.concat(held));
+    await first.release();
+    const third = await receive({ memory, memoryBytes });
+    expect(new Set((third.content as Buffer[]).map(({ buffer }) => buffer))).toEqual(
+      new Set(held.map(({ buffer }) => buffer)),
+    );
+    expectContent(Buffer.concat(third.content as Buffer[]));
+  });
+
+  test('is there again after a part that did not fit, and after one that broke', async () => {
+    const memory = new MemoryBlocks(2 * BLOCK_BYTES);
+    for (const fault of ['well', 'other bytes', 'cut off', 'well'] as const) {
+      faults = [fault];
+      size = 3 * BLOCK_BYTES;
+      const large = await receive({ memory, memoryBytes }).catch(() => undefined);
+      expect(large === undefined).toBe(fault !== 'well');
+      await large?.release();
+      size = 2 * BLOCK_BYTES;
+      const part = await receive({ memory, memoryBytes });
+      expectContent(Buffer.concat(part.content as Buffer[]));
+      await part.release();
+    }
   });
 });
 

@@ -4,6 +4,7 @@ import { retry, type RateLimit } from '@tidemark/platform';
 import { ServiceUnreachableError } from '../clients/internal-http.js';
 import type { SnapshotClient } from '../clients/snapshot-client.js';
 import type { Spool } from '../spool.js';
+import { MemoryBlocks } from './memory-blocks.js';
 import { PartBrokenError, receivePart, type ReceivedPart } from './received-part.js';
 
 export interface FetchOptions {
@@ -15,7 +16,7 @@ export interface FetchOptions {
   readonly signal: AbortSignal;
 }
 
-/** Of all parts under way together: how many there are must not show in what a worker resides in. */
+/** Of all parts together, under way and in use: how many there are must not show in what a worker resides in. */
 const MEMORY_BYTES = 8 * 1024 * 1024;
 
 /** A second, that each part under way comes at the least: the index-service gives up what stands still for minutes. */
@@ -31,7 +32,8 @@ const AGAIN = {
 
 /**
  * The parts of a snapshot in the order of its ranges, each wholly received; a few are on their way while one is being
- * used. A part is let go of when the next one is asked for.
+ * used. A part is let go of when the next one is asked for, and its memory used again; where none is asked for any
+ * more, not before the last fetch has ended: whatever still reads the part reads what it was.
  */
 export async function* fetchParts(snapshot: SnapshotClient, options: FetchOptions): AsyncGenerator<ReceivedPart> {
   const stop = new AbortController();
@@ -51,11 +53,8 @@ export async function* fetchParts(snapshot: SnapshotClient, options: FetchOption
       for (; part;) {
         const following = part.next === undefined ? undefined : fetcher.fetch({ ...range, from: part.next });
         if (!following) fetchAhead();
-        try {
-          yield part;
-        } finally {
-          await part.release();
-        }
+        yield part;
+        await part.release();
         part = await following;
       }
     }
@@ -75,6 +74,7 @@ class PartFetcher {
   rangesBegun = 0;
   #fetched = 0;
   readonly #underWay = new Set<Promise<ReceivedPart>>();
+  readonly #memory = new MemoryBlocks(MEMORY_BYTES);
 
   constructor(
     private readonly snapshot: SnapshotClient,
@@ -88,7 +88,8 @@ class PartFetcher {
 
   fetch(range: Range): Promise<ReceivedPart> {
     const { spool, parallelism, rateLimit, signal } = this.options;
-    const kept = { name: `part-${this.#fetched++}`, spool, memoryBytes: MEMORY_BYTES / parallelism, rateLimit };
+    const memoryBytes = MEMORY_BYTES / parallelism;
+    const kept = { name: `part-${this.#fetched++}`, spool, memory: this.#memory, memoryBytes, rateLimit };
     const received = retry(AGAIN, async () => receivePart(await this.snapshot.part(range, signal), kept), signal);
     const fetching: Promise<ReceivedPart> = received.then((part) => ({
       ...part,

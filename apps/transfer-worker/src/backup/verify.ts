@@ -38,7 +38,7 @@ export async function verify(context: AttemptContext, draft: ArchiveDraft): Prom
   }
 }
 
-/** As fast as it may be read; over HTTP the destination sees to that itself, request by request. */
+/** As fast as it may be read, and then nothing is lent; over HTTP the destination sees to that itself, request by request. */
 function paced(source: ArchiveSource, { destination, rateLimit }: AttemptContext): ArchiveSource {
   if (!rateLimit || destination.isRemote) return source;
   return {

@@ -1,4 +1,3 @@
-import { Agent } from 'node:http';
 import type { Readable } from 'node:stream';
 
 import axios, { isAxiosError, type AxiosInstance, type AxiosRequestConfig, type AxiosResponse } from 'axios';
@@ -6,6 +5,8 @@ import { json } from 'node:stream/consumers';
 
 import { errorBodySchema, RemoteError, TidemarkError } from '@tidemark/contracts';
 import { anySignal, retry, watchLife } from '@tidemark/platform';
+
+import { OneBufferAgent } from './one-buffer-agent.js';
 
 /** Another process of ours did not answer: it is down, restarting, or the network is cut. */
 export class ServiceUnreachableError extends TidemarkError {
@@ -137,7 +138,7 @@ export class InternalHttp {
 function createAxios(token: string | undefined): AxiosInstance {
   return axios.create({
     ...(token === undefined ? {} : { headers: { authorization: `Bearer ${token}` } }),
-    httpAgent: new Agent({ keepAlive: true, maxSockets: 64 }),
+    httpAgent: new OneBufferAgent({ keepAlive: true, maxSockets: 64 }),
     proxy: false,
     maxRedirects: 0,
     decompress: false,

@@ -13,7 +13,7 @@ import { RowPacker } from './row-packer.js';
 /** The largest `maxRawBytes`: with one more row a part is still within its limit. */
 export const MAX_PART_CUT_BYTES = MAX_PART_RAW_BYTES - MAX_LINE_BYTES;
 
-const OUTPUT_CHUNK_BYTES = 64 * 1024;
+const OUTPUT_CHUNK_BYTES = 128 * 1024;
 const DEFAULT_LEVEL = 1;
 
 export interface EncodeOptions {

@@ -66,8 +66,7 @@ export class RowPacker {
     const end = this.#endOfRows();
     if (end > 0) this.cut = (await this.#pack(end)) < end;
     if (end < this.#filled && !this.cut) throw this.#unfit('it has no line end');
-    await this.#compressing;
-    this.compressor.end();
+    await this.#end();
   }
 
   #endOfRows(): number {
@@ -88,8 +87,14 @@ export class RowPacker {
 
   async #cutOff(): Promise<void> {
     this.cut = true;
+    await this.#end();
+  }
+
+  async #end(): Promise<void> {
     await this.#compressing;
     this.compressor.end();
+    // Not left to the garbage collector: parts follow each other fast.
+    for (const { buffer } of [this.#filling, this.#spare]) if ('transfer' in buffer) buffer.transfer(0);
   }
 
   #makeRoom(): void {

@@ -6,6 +6,8 @@ const MAX_WINDOW_BYTES = 2 ** MAX_WINDOW_LOG;
 const CHECKSUM_BYTES = 4;
 /** Bytes of the content size field by the two highest bits of the descriptor; without a window at least one. */
 const CONTENT_SIZE_BYTES = [0, 2, 4, 8];
+/** A window's byte and the largest content size. */
+const LARGEST_HEADER_BYTES = 9;
 
 type Step = 'DESCRIPTOR' | 'SIZES' | 'BLOCK' | 'CHECKSUM' | 'END';
 
@@ -18,8 +20,9 @@ export class FrameError extends Error {}
  */
 export class ZstdFrame {
   #step: Step = 'DESCRIPTOR';
-  /** Bytes of the header being collected. */
-  readonly #held: number[] = [];
+  /** The header being collected, always in the same memory: a frame may have a million empty blocks. */
+  readonly #header = Buffer.alloc(LARGEST_HEADER_BYTES);
+  #held = 0;
   #wanted = 5;
   /** Bytes of block content still to pass. */
   #skip = 0;
@@ -47,21 +50,24 @@ export class ZstdFrame {
   }
 
   #hold(byte: number): number {
-    this.#held.push(byte);
-    if (this.#held.length === this.#wanted) this.#read(Buffer.from(this.#held.splice(0)));
+    this.#header[this.#held++] = byte;
+    if (this.#held === this.#wanted) {
+      this.#held = 0;
+      this.#read();
+    }
     return 1;
   }
 
-  #read(header: Buffer): void {
-    if (this.#step === 'DESCRIPTOR') this.#descriptor(header);
-    else if (this.#step === 'SIZES') this.#sizes(header);
-    else if (this.#step === 'BLOCK') this.#block(header);
+  #read(): void {
+    if (this.#step === 'DESCRIPTOR') this.#descriptor();
+    else if (this.#step === 'SIZES') this.#sizes();
+    else if (this.#step === 'BLOCK') this.#block();
     else this.#step = 'END';
   }
 
-  #descriptor(header: Buffer): void {
-    if (header.readUInt32LE(0) !== MAGIC) throw new FrameError('it does not begin as a zstd frame');
-    const descriptor = header.readUInt8(4);
+  #descriptor(): void {
+    if (this.#header.readUInt32LE(0) !== MAGIC) throw new FrameError('it does not begin as a zstd frame');
+    const descriptor = this.#header.readUInt8(4);
     if ((descriptor & 0b1011) !== 0) throw new FrameError('its zstd frame has a dictionary or unknown flags');
     if ((descriptor & 0b100) === 0) throw new FrameError('its zstd frame has no checksum');
     this.#singleSegment = (descriptor & 0b100000) !== 0;
@@ -69,14 +75,15 @@ export class ZstdFrame {
     this.#expect('SIZES', this.#singleSegment ? Math.max(1, contentSizeBytes) : 1 + contentSizeBytes);
   }
 
-  #sizes(header: Buffer): void {
-    const window = this.#singleSegment ? contentSize(header) : windowBytes(header.readUInt8(0));
+  #sizes(): void {
+    const sizes = this.#header.subarray(0, this.#wanted);
+    const window = this.#singleSegment ? contentSize(sizes) : windowBytes(sizes.readUInt8(0));
     if (window > MAX_WINDOW_BYTES) throw new FrameError(`its zstd frame has a window over ${MAX_WINDOW_BYTES} bytes`);
     this.#expect('BLOCK', 3);
   }
 
-  #block(header: Buffer): void {
-    const bits = header.readUIntLE(0, 3);
+  #block(): void {
+    const bits = this.#header.readUIntLE(0, 3);
     const [type, size] = [(bits >> 1) & 3, bits >> 3];
     if (type === 3 || size > MAX_BLOCK_BYTES) throw new FrameError('its zstd frame has an impossible block');
     this.#lastBlock = (bits & 1) === 1;

@@ -10,7 +10,7 @@ import { zip64Extra } from '../testing/breaking.test.js';
 import { BROKEN_ARCHIVES } from '../testing/broken-archives.fixture.test.js';
 import { anyRow, copyText, factsOfRows, packed, row } from '../testing/rows.test.js';
 import { wholeOf } from '../testing/sparse-bytes.test.js';
-import { bytesOf, failureOf, memorySource, stalledReadable } from '../testing/streams.test.js';
+import { bytesOf, failureOf, lendingSource, memorySource, stalledReadable } from '../testing/streams.test.js';
 import { openArchive } from './open-archive.js';
 
 describe('openArchive', () => {
@@ -105,13 +105,9 @@ describe('openArchive', () => {
     }
   });
 
-  test('at depth BYTES finds what changed in the bytes, and does not unpack them', async () => {
-    const [bomb, changed] = [wholeOf(await BROKEN_ARCHIVES.bomb!.make()), await archiveOf([row()])];
+  test('at depth BYTES does not unpack the parts', async () => {
+    const bomb = wholeOf(await BROKEN_ARCHIVES.bomb!.make());
     await (await openArchive(memorySource(bomb))).verify({ depth: 'BYTES' });
-    const at = changed.indexOf(Buffer.from([0x28, 0xb5, 0x2f, 0xfd]));
-    changed[at + 8]! ^= 1;
-    const error = await failureOf((await openArchive(memorySource(changed))).verify({ depth: 'BYTES' }));
-    expect(error).toMatchObject({ code: 'ARCHIVE_DAMAGED', entry: 'parts/000001.copy.zst' });
   });
 });
 
@@ -131,8 +127,51 @@ describe('openArchive with limits', () => {
   });
 });
 
+describe('verifying at depth BYTES', () => {
+  const ways = [
+    ['streams', memorySource],
+    ['lent memory', (zip: Buffer, chunkBytes?: number): ByteSource => lendingSource(memorySource(zip, chunkBytes))],
+  ] as const;
+
+  test.each(ways)('finds every byte that changed in a part, whatever the chunks (%s)', async (_name, sourceOf) => {
+    const zip = await archiveOf([row()], [row()]);
+    const from = zip.indexOf('PK\x03\x04', zip.indexOf('parts/000001'));
+    const to = zip.indexOf('PK\x03\x04', from + 1);
+    for (const chunkBytes of [1, 7, 30, 1000])
+      await (await openArchive(sourceOf(zip, chunkBytes))).verify({ depth: 'BYTES' });
+    for (let at = from; at < to; at++) {
+      zip[at]! ^= 1;
+      const archive = await openArchive(sourceOf(zip, 1 + (at % 50)));
+      const error = await failureOf(archive.verify({ depth: 'BYTES' }));
+      expect(error).toMatchObject({ code: 'ARCHIVE_DAMAGED', entry: 'parts/000002.copy.zst' });
+      zip[at]! ^= 1;
+    }
+  });
+
+  test('holds a part against the SHA-256 of the manifest, where all else is right', async () => {
+    const { facts, content } = await packed([row()]);
+    const zip = await crafted({ parts: [{ facts: { ...facts, sha256: 'a'.repeat(64) }, content }] });
+    for (const [, sourceOf] of ways) {
+      const error = await failureOf((await openArchive(sourceOf(zip))).verify({ depth: 'BYTES' }));
+      expect(error.message).toContain('its SHA-256 is another one');
+    }
+  });
+
+  test('asks a source that lends for no stream of a part', async () => {
+    const zip = await archiveOf([row()], [row()]);
+    const source = memorySource(zip);
+    const stream: ByteSource['stream'] = (offset, length) => source.stream(offset, length);
+    const archive = await openArchive({ ...lendingSource(memorySource(zip)), stream });
+    const { length } = source.opened;
+    await archive.verify({ depth: 'BYTES' });
+    expect(source.opened).toHaveLength(length);
+  });
+});
+
 describe('openArchive when the source breaks', () => {
   const boom = new Error('reset by peer');
+
+  const asItIs = (source: ByteSource): ByteSource => source;
 
   /** A source that does as `stream` does from the range `nth` on, counted from 1. */
   function sourceOf(zip: Buffer, nth: number, stream: ByteSource['stream']): ByteSource {
@@ -147,50 +186,54 @@ describe('openArchive when the source breaks', () => {
 
   async function openAndRead(source: ByteSource, signal?: AbortSignal): Promise<void> {
     const options = signal ? { signal } : {};
-    await (await openArchive(source, options)).verify(options);
+    await (await openArchive(source, options)).verify({ ...options, depth: source.lend ? 'BYTES' : 'ROWS' });
   }
 
   test.each([
-    ['opening', 1],
-    ['reading a part', 2],
-  ])('in %s rejects with its error', async (_name, nth) => {
+    ['opening', 1, asItIs],
+    ['reading a part', 2, asItIs],
+    ['reading a part out of lent memory', 2, lendingSource],
+  ])('in %s rejects with its error', async (_name, nth, reading) => {
     const source = sourceOf(await archiveOf([row()]), nth, () => {
       const stream = stalledReadable(Buffer.from('PK'));
       setImmediate(() => stream.destroy(boom));
       return stream;
     });
-    expect(await failureOf(openAndRead(source))).toBe(boom);
+    expect(await failureOf(openAndRead(reading(source)))).toBe(boom);
   });
 
   test.each([
-    ['opening', 1],
-    ['reading a part', 2],
-  ])('in %s by too few bytes rejects', async (_name, nth) => {
+    ['opening', 1, asItIs],
+    ['reading a part', 2, asItIs],
+    ['reading a part out of lent memory', 2, lendingSource],
+  ])('in %s by too few bytes rejects', async (_name, nth, reading) => {
     const zip = await archiveOf([row()]);
     const source = sourceOf(zip, nth, (offset, length) => memorySource(zip).stream(offset, length - 1));
-    expect(await failureOf(openAndRead(source))).toMatchObject({ code: 'ARCHIVE_TRUNCATED' });
+    expect(await failureOf(openAndRead(reading(source)))).toMatchObject({ code: 'ARCHIVE_TRUNCATED' });
   });
 
   test.each([
-    ['opening', 1],
-    ['reading a part', 2],
-  ])('in %s by too many bytes rejects', async (_name, nth) => {
+    ['opening', 1, asItIs],
+    ['reading a part', 2, asItIs],
+    ['reading a part out of lent memory', 2, lendingSource],
+  ])('in %s by too many bytes rejects', async (_name, nth, reading) => {
     const zip = await archiveOf([row()]);
     const padded = memorySource(Buffer.concat([zip, Buffer.alloc(9)]));
     const source = sourceOf(zip, nth, (offset, length) => padded.stream(offset, length + 9));
-    expect((await failureOf(openAndRead(source))).message).toMatch(/the source brought more/);
+    expect((await failureOf(openAndRead(reading(source)))).message).toMatch(/the source brought more/);
   });
 
   test.each([
-    ['opening', 1],
-    ['reading a part', 2],
-  ])('in %s rejects on abort, while nothing comes', async (_name, nth) => {
+    ['opening', 1, asItIs],
+    ['reading a part', 2, asItIs],
+    ['reading a part out of lent memory', 2, lendingSource],
+  ])('in %s rejects on abort, while nothing comes', async (_name, nth, reading) => {
     const abort = new AbortController();
     const source = sourceOf(await archiveOf([row()]), nth, () => {
       setImmediate(() => abort.abort(boom));
       return stalledReadable(Buffer.from('PK'));
     });
-    expect(await failureOf(openAndRead(source, abort.signal))).toBe(boom);
+    expect(await failureOf(openAndRead(reading(source), abort.signal))).toBe(boom);
   });
 
   test('keeps an error of a part for its reader that comes when all is there and nobody reads yet', async () => {

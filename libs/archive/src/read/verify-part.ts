@@ -3,7 +3,7 @@ import { finished } from 'node:stream/promises';
 import type { ByteSource } from '../byte-source.js';
 import type { ManifestPart } from '../format/manifest-schema.js';
 import { decodePart } from '../part/decode-part.js';
-import { streamEntry } from './entry-bytes.js';
+import { checkEntry, streamEntry } from './entry-bytes.js';
 import type { ZipEntry } from './zip-entry.js';
 
 /**
@@ -20,9 +20,7 @@ interface PartToVerify {
 }
 
 export async function verifyPart(source: ByteSource, { part, entry, depth, signal }: PartToVerify): Promise<void> {
-  const stream =
-    depth === 'BYTES'
-      ? streamEntry(source, entry, { sha256: part.sha256, signal })
-      : decodePart(streamEntry(source, entry, { signal }), part, { entry: part.name, ...(signal ? { signal } : {}) });
-  await finished(stream.resume());
+  if (depth === 'BYTES') return checkEntry(source, entry, { sha256: part.sha256, signal });
+  const content = streamEntry(source, entry, { signal });
+  await finished(decodePart(content, part, { entry: part.name, ...(signal ? { signal } : {}) }).resume());
 }

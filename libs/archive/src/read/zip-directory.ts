@@ -4,13 +4,11 @@ import { Open, type CentralDirectory, type File } from 'unzipper';
 
 import { ArchiveDamagedError } from '../errors.js';
 import { MAX_DIRECTORY_BYTES } from '../format/limits.js';
+import { END_BYTES, RECORD, RECORD_BYTES } from '../format/zip-layout.js';
 import type { SourceReader } from './source-reader.js';
 import type { ZipEnd } from './zip-end.js';
 
 const WHERE = 'the directory of the zip';
-const RECORD = 0x02014b50;
-const RECORD_BYTES = 46;
-const END_BYTES = 22;
 
 /** An entry of the directory as it is written there, checked for nothing but that it can be read. */
 export interface DirectoryRecord {

@@ -1,20 +1,24 @@
 import { ArchiveDamagedError, ArchiveForeignError, ArchiveTruncatedError } from '../errors.js';
+import {
+  END,
+  END_BYTES,
+  IN_ZIP64_16,
+  IN_ZIP64_32,
+  LOCAL_HEADER,
+  ZIP64_END,
+  ZIP64_END_BYTES,
+  ZIP64_LOCATOR,
+  ZIP64_LOCATOR_BYTES,
+  ZIP64_VERSION,
+} from '../format/zip-layout.js';
 import type { SourceReader } from './source-reader.js';
 
-const LOCAL_HEADER = Buffer.from('PK\x03\x04', 'latin1');
-const END = Buffer.from('PK\x05\x06', 'latin1');
-const END_BYTES = 22;
+/** As they lie there. */
+const LOCAL_HEADER_BEGIN = uint32(LOCAL_HEADER);
+const END_BEGIN = uint32(END);
 const MAX_COMMENT_BYTES = 0xffff;
-const ZIP64_END = 0x06064b50;
-const ZIP64_END_BYTES = 56;
 /** What a zip64 end record says about its own size: without the first 12 bytes. */
 const ZIP64_END_SIZE = BigInt(ZIP64_END_BYTES - 12);
-/** The zip64 end record's: who made it, and what it takes to read it. */
-const ZIP64_VERSION = 45;
-const ZIP64_LOCATOR = 0x07064b50;
-const ZIP64_LOCATOR_BYTES = 20;
-const IN_ZIP64_16 = 0xffff;
-const IN_ZIP64_32 = 0xffffffff;
 
 const WHERE = 'the end of the zip';
 
@@ -56,7 +60,7 @@ export async function findZipEnd(reader: SourceReader): Promise<ZipEnd> {
 /** Position of the end record whose comment ends where the tail does, -1 without one. */
 function endRecordAt(tail: Buffer): number {
   for (let at = tail.length - END_BYTES; at >= 0; at--) {
-    at = tail.lastIndexOf(END, at);
+    at = tail.lastIndexOf(END_BEGIN, at);
     if (at === -1) return -1;
     if (at + END_BYTES + tail.readUInt16LE(at + 20) === tail.length) return at;
   }
@@ -64,8 +68,8 @@ function endRecordAt(tail: Buffer): number {
 }
 
 async function notAZip(reader: SourceReader): Promise<Error> {
-  const start = await reader.read(0, Math.min(LOCAL_HEADER.length, reader.size));
-  const beginsAsZip = LOCAL_HEADER.subarray(0, start.length).equals(start);
+  const start = await reader.read(0, Math.min(LOCAL_HEADER_BEGIN.length, reader.size));
+  const beginsAsZip = LOCAL_HEADER_BEGIN.subarray(0, start.length).equals(start);
   return beginsAsZip
     ? new ArchiveTruncatedError('it begins as a zip and does not end as one')
     : new ArchiveForeignError('it is not a zip');
@@ -122,4 +126,10 @@ function checkedEnd(end: ZipEnd, endsAt: number): ZipEnd {
 
 function damaged(what: string): ArchiveDamagedError {
   return new ArchiveDamagedError(WHERE, what);
+}
+
+function uint32(value: number): Buffer {
+  const bytes = Buffer.alloc(4);
+  bytes.writeUInt32LE(value);
+  return bytes;
 }

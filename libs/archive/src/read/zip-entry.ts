@@ -1,31 +1,27 @@
 import { ArchiveDamagedError } from '../errors.js';
 import { isEntryName, shown } from '../format/entry-names.js';
+import {
+  ATTRIBUTES,
+  DATE,
+  DESCRIPTOR,
+  DESCRIPTOR_BYTES,
+  DESCRIPTOR_VERSION,
+  HAS_DESCRIPTOR,
+  IN_ZIP64_32,
+  LOCAL_HEADER,
+  LOCAL_HEADER_BYTES,
+  MADE_BY,
+  PLAIN_VERSION,
+  STORED,
+  ZIP64_EXTRA,
+  ZIP64_EXTRA_BYTES,
+  ZIP64_VERSION,
+} from '../format/zip-layout.js';
 import type { DirectoryRecord } from './zip-directory.js';
 
-const STORED = 0;
-/** CRC and sizes follow the content instead of leading it. */
-const HAS_DESCRIPTOR = 0x0008;
-/** Of the zip that it takes to read an entry: a plain one, one with a descriptor, one whose numbers are in zip64 form. */
-const PLAIN_VERSION = 10;
-const DESCRIPTOR_VERSION = 20;
-const ZIP64_VERSION = 45;
-const IN_ZIP64_32 = 0xffffffff;
-/** Id and length of the zip64 extra field with its three numbers: size, stored size, offset. */
-const ZIP64_EXTRA = Buffer.from([0x01, 0x00, 0x18, 0x00]);
-const ZIP64_EXTRA_BYTES = 28;
 const UNIX = 3;
 const FILE_TYPE = 0o170000;
 const REGULAR_FILE = 0o100000;
-/** What the writer says of every entry: version 4.5 on Unix made it, a regular file for all to read. */
-const MADE_BY = 0x032d;
-const ATTRIBUTES = 0x81a40020;
-/** 1980-01-01, 0:00. */
-const DATE = 0x00210000;
-const LOCAL_HEADER = 0x04034b50;
-const LOCAL_HEADER_BYTES = 30;
-const DESCRIPTOR = 0x08074b50;
-const DESCRIPTOR_BYTES = 16;
-
 /** One stored entry: `[header][content][descriptor]`, without a gap to the next one. */
 export interface ZipEntry {
   readonly name: string;

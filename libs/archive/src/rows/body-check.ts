@@ -4,6 +4,8 @@ import { jsonShape } from '../format/json-shape.js';
 import { Sought } from './sought.js';
 
 const BACKSLASH = 0x5c;
+const OPENING_BRACE = 0x7b;
+const OPENING_BRACKET = 0x5b;
 const BUILT_IN: ReadonlySet<string> = new Set(BUILT_IN_FIELDS);
 
 /**
@@ -12,15 +14,18 @@ const BUILT_IN: ReadonlySet<string> = new Set(BUILT_IN_FIELDS);
  * What most bodies do not have is looked for in whole blocks; only the few that have it are looked at closely.
  */
 export class BodyCheck {
-  readonly #escape = new Sought(Buffer.of(BACKSLASH));
-  readonly #openings = ['{', '['].map((bracket) => new Sought(Buffer.from(bracket)));
-  /** How a built-in field begins, or a name of letters that are written as escapes. */
-  readonly #names = ['"document', '\\\\u006', '\\\\u007'].map((name) => new Sought(Buffer.from(name)));
+  readonly #escape = new Sought(BACKSLASH);
+  readonly #openings = [OPENING_BRACE, OPENING_BRACKET].map((bracket) => new Sought(bracket));
+  /** How a built-in field begins: short, which is found in a third of the time. */
+  readonly #field = new Sought(Buffer.from('"docu'));
+  /** Letters of a name as escapes. */
+  readonly #letters = ['\\\\u006', '\\\\u007'].map((letter) => new Sought(Buffer.from(letter)));
 
   /** What is wrong with the body at `from`, up to before `to`; undefined where nothing is. */
   broken(block: Buffer, from: number, to: number): string | undefined {
-    if (this.#hasOddEscape(block, from, to)) return 'its body has an escape that COPY does not write';
-    const isNamed = this.#names.some((name) => name.in(block, from) < to);
+    const isEscaped = this.#escape.in(block, from) < to;
+    if (isEscaped && this.#hasOddEscape(block, from, to)) return 'its body has an escape that COPY does not write';
+    const isNamed = this.#field.in(block, from) < to || (isEscaped && this.#hasLetters(block, from, to));
     if (!isNamed && !this.#mayBeDeep(block, from, to)) return undefined;
     const json = block.toString('latin1', from, to).replaceAll('\\\\', '\\');
     if (jsonShape(Buffer.from(json, 'latin1')).levels > MAX_DOCUMENT_DEPTH) {
@@ -34,6 +39,11 @@ export class BodyCheck {
     for (let at = this.#escape.in(block, from); at < to; at = this.#escape.in(block, at + 2)) {
       if (block[at + 1] !== BACKSLASH) return true;
     }
+    return false;
+  }
+
+  #hasLetters(block: Buffer, from: number, to: number): boolean {
+    for (const letter of this.#letters) if (letter.in(block, from) < to) return true;
     return false;
   }
 

@@ -30,7 +30,9 @@ export class RowCheck {
   maxUpdateTimeMicros = 0;
   /** Position after the column read last. */
   #at = 0;
-  readonly #tab = new Sought(Buffer.of(TAB));
+  /** Read last; a field, because numbers of this size that are returned are garbage. */
+  #number = 0;
+  readonly #tab = new Sought(TAB);
   readonly #body = new BodyCheck();
 
   constructor(private readonly entry: string) {}
@@ -64,16 +66,16 @@ export class RowCheck {
     this.#at = start;
     this.#link(block);
     this.#whole(block, 'version');
-    const stamp = this.#whole(block, 'update_time_micros');
+    this.#whole(block, 'update_time_micros');
+    if (this.rows === 0 || this.#number < this.minUpdateTimeMicros) this.minUpdateTimeMicros = this.#number;
+    if (this.#number > this.maxUpdateTimeMicros) this.maxUpdateTimeMicros = this.#number;
     const action = this.#skipColumn(block);
-    if (!ACTIONS.some((known) => equals(block, action, known))) throw this.#damaged('its update_action is unknown');
+    if (!isAction(block, action)) throw this.#damaged('its update_action is unknown');
     this.#kind(block);
     const expiration = this.#skipColumn(block);
     if (!equals(block, expiration, NULL) && !isInteger(block, expiration)) {
       throw this.#damaged('its expiration_time_micros is not a number');
     }
-    if (this.rows === 0 || stamp < this.minUpdateTimeMicros) this.minUpdateTimeMicros = stamp;
-    if (stamp > this.maxUpdateTimeMicros) this.maxUpdateTimeMicros = stamp;
   }
 
   #link(block: Buffer): void {
@@ -108,7 +110,7 @@ export class RowCheck {
   }
 
   /** Reads a whole number from 0 to 2^53-1, and its tab. */
-  #whole(block: Buffer, column: string): number {
+  #whole(block: Buffer, column: string): void {
     let value = 0;
     let at = this.#at;
     for (let byte = block[at] ?? LF; byte !== TAB; byte = block[++at] ?? LF) {
@@ -118,7 +120,7 @@ export class RowCheck {
     }
     if (at === this.#at || value > Number.MAX_SAFE_INTEGER) throw this.#damaged(`its ${column} is not a whole number`);
     this.#at = at + 1;
-    return value;
+    this.#number = value;
   }
 
   #damaged(what: string): ArchiveDamagedError {
@@ -129,6 +131,11 @@ export class RowCheck {
     const before = block.subarray(0, position).reduce((lines, byte) => (byte === LF ? lines + 1 : lines), 0);
     return new ArchiveDamagedError(this.entry, `line ${this.rows + before + 1}: ${what}`);
   }
+}
+
+function isAction(block: Buffer, start: number): boolean {
+  for (const known of ACTIONS) if (equals(block, start, known)) return true;
+  return false;
 }
 
 /** Whether the column at `start` (it ends with a tab) is `text`. */

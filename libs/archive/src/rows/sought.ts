@@ -3,7 +3,8 @@ export class Sought {
   #block: Buffer | undefined;
   #found = -1;
 
-  constructor(private readonly bytes: Buffer) {}
+  /** A single byte is given as its number: looking for one costs half as much. */
+  constructor(private readonly bytes: Buffer | number) {}
 
   /** The first place at or after `from`; the end of the block where there is none. Never asked for an earlier one. */
   in(block: Buffer, from: number): number {

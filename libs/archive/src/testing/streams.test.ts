@@ -45,6 +45,22 @@ export function memorySource(bytes: Buffer, chunkBytes?: number): ByteSource & {
   };
 }
 
+/** A source that lends what another one brings, and spoils each chunk as soon as the next one is asked for. */
+export function lendingSource(source: ByteSource): ByteSource {
+  async function* lent(stream: Readable): AsyncGenerator<Buffer> {
+    const memory = Buffer.alloc(64 * 1024);
+    for await (const chunk of stream as AsyncIterable<Buffer>) {
+      for (let at = 0; at < chunk.length;) {
+        const copied = chunk.copy(memory, 0, at);
+        yield memory.subarray(0, copied);
+        memory.fill(0xff);
+        at += copied;
+      }
+    }
+  }
+  return { ...source, lend: (offset, length, signal) => lent(source.stream(offset, length, signal)) };
+}
+
 /** A readable that brings some bytes and then nothing, for ever. */
 export function stalledReadable(bytes: Buffer = Buffer.alloc(0)): Readable {
   const stream = new Readable({ read: () => undefined });

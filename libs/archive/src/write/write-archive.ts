@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { Readable, type Writable } from 'node:stream';
+import type { Writable } from 'node:stream';
 
 import { partFactsSchema, type PartFacts, type SnapshotTotals } from '@tidemark/contracts';
 
@@ -20,7 +20,7 @@ const SLICE_BYTES = 256 * 1024;
 /** A part that is wholly there and checked, with the facts it was encoded with. */
 export interface PackedPart {
   readonly facts: PartFacts;
-  /** The compressed bytes, whole or in pieces, or the file that holds exactly them. */
+  /** The compressed bytes, whole or in pieces, or the file that holds exactly them; left alone until the part is done with. */
   readonly content: Buffer | readonly Buffer[] | { readonly path: string };
 }
 
@@ -29,8 +29,9 @@ export interface WriteArchiveOptions {
   readonly output: Writable;
   readonly header: ArchiveHeader;
   /**
-   * In the order they shall have. A part is done with when the next one is asked for. Not asked for any more after a
-   * failure; then its `return` is called, and not waited for.
+   * In the order they shall have. A part is done with when the next one is asked for: the output has called back for
+   * all of it, so that its memory may be used again. Not asked for any more after a failure; then its `return` is
+   * called, and not waited for, and what the output had not taken yet may still be read.
    */
   readonly parts: AsyncIterable<PackedPart>;
   /** Asked once, after the last part. */
@@ -103,19 +104,15 @@ async function appendPart(zip: ZipOutput, part: PackedPart, index: number): Prom
   return facts;
 }
 
-/**
- * Always as a stream, so that where a part was kept does not show in the bytes of the archive, and so that the zip
- * writer heeds the output's backpressure.
- */
+/** Always in pieces, so that where a part was kept does not show in the bytes of the archive. */
 async function appendContent(zip: ZipOutput, name: string, content: PackedPart['content']): Promise<number> {
-  if (!('path' in content)) {
-    const pieces = Buffer.isBuffer(content) ? [content] : content;
-    await zip.append(name, Readable.from(slicesOf(pieces), { objectMode: false }));
-    return pieces.reduce((bytes, { length }) => bytes + length, 0);
-  }
+  if (!('path' in content)) return zip.append(name, slicesOf(Buffer.isBuffer(content) ? [content] : content));
   const file = createReadStream(content.path, { highWaterMark: SLICE_BYTES });
-  await zip.append(name, file);
-  return file.bytesRead;
+  try {
+    return await zip.append(name, file as AsyncIterable<Buffer>);
+  } finally {
+    file.destroy();
+  }
 }
 
 function* slicesOf(pieces: readonly Buffer[]): Generator<Buffer> {

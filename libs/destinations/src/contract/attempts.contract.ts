@@ -7,6 +7,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import type { AttemptId } from '../destination.js';
 import {
+  copied,
   expectBytes,
   expectCode,
   go,
@@ -138,6 +139,7 @@ export function attemptsContract(makePlace: () => Promise<PlaceUnderTest>): void
       const source = await place.destination().open(go);
       abort.abort(reason);
       await expect(buffer(source.stream(0, NEW.length, abort.signal))).rejects.toBe(reason);
+      if (source.lend) await expect(copied(source.lend(0, NEW.length, abort.signal))).rejects.toBe(reason);
       await source.close();
     });
   });

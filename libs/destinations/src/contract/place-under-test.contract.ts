@@ -13,6 +13,8 @@ import type { ArchiveDraft, ArchiveSource, AttemptId, Destination, SealedArchive
 export interface PlaceUnderTest {
   /** Whether a transfer overwrites what lies there; elsewhere the old archive stays, also for its readers, until the finish. */
   readonly isOverwritten: boolean;
+  /** Whether its sources lend memory. */
+  readonly isLent: boolean;
   /** The destination as one more process would make it. */
   destination(): Destination;
   /** What lies at the destination. */
@@ -72,6 +74,13 @@ export async function readAll(source: ArchiveSource): Promise<Buffer> {
   const content = await buffer(source.stream(0, source.size));
   await source.close();
   return content;
+}
+
+/** What is lent, each chunk looked at only until the next one is asked for. */
+export async function copied(chunks: AsyncIterable<Buffer>): Promise<Buffer> {
+  const copies: Buffer[] = [];
+  for await (const chunk of chunks) copies.push(Buffer.from(chunk));
+  return Buffer.concat(copies);
 }
 
 export async function expectCode(work: Promise<unknown>, code: ErrorCode): Promise<void> {

@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 
 import {
+  copied,
   expectBytes,
   expectCode,
   go,
@@ -51,6 +52,8 @@ export function readingContract(makePlace: () => Promise<PlaceUnderTest>): void 
       const source = await place.destination().open(go);
       expect(source.size).toBe(size);
       expectBytes(await buffer(source.stream(offset, length)), NEW.subarray(start, end));
+      expect(source.lend !== undefined).toBe(place.isLent);
+      if (source.lend) expectBytes(await copied(source.lend(offset, length)), NEW.subarray(start, end));
       await source.close();
     });
 
@@ -65,24 +68,32 @@ export function readingContract(makePlace: () => Promise<PlaceUnderTest>): void 
       await place.lay(NEW);
       const source = await place.destination().open(go);
       expect(() => source.stream(offset, length)).toThrow(RangeError);
+      if (source.lend) expect(() => source.lend?.(offset, length)).toThrow(RangeError);
       await source.close();
     });
 
-    test('several streams at once do not disturb each other', async () => {
+    test('several at once do not disturb each other', async () => {
       await place.lay(NEW);
       const source = await place.destination().open(go);
       const starts = Array.from({ length: 20 }, (_, i) => i * 60_000);
+      const expected = Buffer.concat(starts.map((start) => NEW.subarray(start, start + 300_000)));
       const read = await Promise.all(starts.map((start) => buffer(source.stream(start, 300_000))));
-      expectBytes(Buffer.concat(read), Buffer.concat(starts.map((start) => NEW.subarray(start, start + 300_000))));
+      expectBytes(Buffer.concat(read), expected);
+      const lent = await Promise.all(
+        starts.map((start) => copied(source.lend?.(start, 300_000) ?? source.stream(start, 300_000))),
+      );
+      expectBytes(Buffer.concat(lent), expected);
       await source.close();
     });
 
-    test('a stream that is left early frees its reader', async () => {
+    test('what is left early frees its reader', async () => {
       await place.lay(NEW);
       const source = await place.destination().open(go);
-      for await (const chunk of source.stream(0, NEW.length)) {
-        expect((chunk as Buffer).length).toBeGreaterThan(0);
-        break;
+      for (const chunks of [source.stream(0, NEW.length), source.lend?.(0, NEW.length) ?? []]) {
+        for await (const chunk of chunks) {
+          expect((chunk as Buffer).length).toBeGreaterThan(0);
+          break;
+        }
       }
       await source.close();
     });

@@ -20,7 +20,7 @@ import { buffer } from 'node:stream/consumers';
 import { describe, expect, test } from '@jest/globals';
 
 import { destinationContract } from '../contract/destination.contract.js';
-import { expectCode, go } from '../contract/place-under-test.contract.js';
+import { copied, expectCode, go } from '../contract/place-under-test.contract.js';
 import { FileDestination } from './file-destination.js';
 import { ACCESSES, attempt, backup, rootUnderTest } from './root-under-test.contract.js';
 
@@ -32,6 +32,7 @@ for (const access of ACCESSES) {
     const path = join(folder, 'archive.zip');
     return {
       isOverwritten: false,
+      isLent: true,
       destination: () => new FileDestination({ root, path, display: `file:${path}`, access }),
       content: () => readFile(path).catch(() => undefined),
       lay: (content) => writeFile(path, content),
@@ -98,11 +99,13 @@ describe.each(ACCESSES)('in a folder (%s)', (access) => {
         await utimes(path, 1, 1);
       },
     };
-    test.each(Object.keys(changes))('%s is ARCHIVE_CHANGED', async (kind) => {
+    const ways = ['stream', 'lend'] as const;
+    const cases = Object.keys(changes).flatMap((kind) => ways.map((way) => [kind, way] as const));
+    test.each(cases)('%s is ARCHIVE_CHANGED (%s)', async (kind, way) => {
       await writeFile(join(place.root, 'a.zip'), content);
       const source = await place.at('a.zip').open(go);
-      const stream = source.stream(0, content.length);
-      const begun = stream[Symbol.asyncIterator]();
+      const chunks: AsyncIterable<Buffer> = source[way]!(0, content.length);
+      const begun = chunks[Symbol.asyncIterator]();
       expect((await begun.next()).done).toBe(false);
       await changes[kind]?.(join(place.root, 'a.zip'));
       await expectCode(
@@ -111,7 +114,22 @@ describe.each(ACCESSES)('in a folder (%s)', (access) => {
         })(),
         'ARCHIVE_CHANGED',
       );
-      await expectCode(buffer(source.stream(0, 10)), 'ARCHIVE_CHANGED');
+      await expectCode(copied(source[way]!(0, 10)), 'ARCHIVE_CHANGED');
+      await source.close();
+    });
+
+    test('lends the same memory again, to as many at once as there are', async () => {
+      await writeFile(join(place.root, 'a.zip'), content);
+      const source = await place.at('a.zip').open(go);
+      const lentTo = async (readers: number): Promise<unknown[]> => {
+        const lending = Array.from({ length: readers }, () => source.lend!(0, content.length)[Symbol.asyncIterator]());
+        const chunks = await Promise.all(lending.map(async (each) => ((await each.next()).value as Buffer).buffer));
+        for (const each of lending) await each.return?.();
+        return chunks;
+      };
+      const [two, one] = [await lentTo(2), await lentTo(1)];
+      expect(new Set(two).size).toBe(2);
+      expect(two).toContain(one[0]);
       await source.close();
     });
 

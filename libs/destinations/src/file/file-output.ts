@@ -9,6 +9,8 @@ import { fileErrorOf, type Doing } from './errno.js';
 
 /** Bytes that are buffered before the writer is asked to wait. */
 const BUFFERED_BYTES = 1024 * 1024;
+/** Bytes that are handed to the disk together, while the next ones are written. */
+const SYNCED_BYTES = 16 * 1024 * 1024;
 
 export interface WrittenFile {
   readonly bytes: number;
@@ -19,16 +21,19 @@ export interface WrittenFile {
 type Done = (error?: Error | null) => void;
 
 /**
- * Writes to an opened file and closes it, however it ends; `finish` means synced. Counts and hashes on the way, so that
- * the archive need not be read again to know its sum.
+ * Writes to an opened file and closes it, however it ends; `finish` means synced. It is synced on the way as well, so that
+ * the end has not all of it to wait for. Counts and hashes, so that the archive need not be read again to know its sum.
  */
 export class FileOutput extends Writable {
   #bytes = 0;
   readonly #hash = createHash('sha256');
+  #unsynced = 0;
+  /** Of what was written before. */
+  #synced: Promise<void> = Promise.resolve();
   #written: WrittenFile | undefined;
 
   constructor(
-    private readonly handle: Pick<FileHandle, 'writev' | 'sync' | 'stat' | 'close'>,
+    private readonly handle: Pick<FileHandle, 'writev' | 'datasync' | 'sync' | 'stat' | 'close'>,
     private readonly file: { readonly display: string; readonly doing: Doing },
     private readonly signal: AbortSignal,
   ) {
@@ -54,7 +59,8 @@ export class FileOutput extends Writable {
   }
 
   override _destroy(error: Error | null, done: Done): void {
-    this.#settle(this.handle.close(), (failure) => done(error ?? failure ?? null));
+    const close = (): Promise<void> => this.handle.close();
+    this.#settle(this.#synced.then(close, close), (failure) => done(error ?? failure ?? null));
   }
 
   async #append(chunks: readonly Buffer[]): Promise<void> {
@@ -65,12 +71,23 @@ export class FileOutput extends Writable {
     }
     for (const chunk of chunks) {
       this.#bytes += chunk.length;
+      this.#unsynced += chunk.length;
       this.#hash.update(chunk);
     }
+    if (this.#unsynced >= SYNCED_BYTES) await this.#startSync();
+  }
+
+  /** A disk that is slower than its writer holds it up here. */
+  async #startSync(): Promise<void> {
+    await this.#synced;
+    this.#unsynced = 0;
+    this.#synced = this.handle.datasync();
+    this.#synced.catch(() => undefined);
   }
 
   async #complete(): Promise<void> {
     this.#checkGoing();
+    await this.#synced;
     await this.handle.sync();
     const stats = await this.handle.stat({ bigint: true });
     this.#written = { bytes: this.#bytes, sha256: this.#hash.digest('hex'), stats };

@@ -10,12 +10,23 @@ import { withFileErrors } from './errno.js';
 import { isUntouched, type OpenedFile } from './regular-file.js';
 
 const CHUNK_BYTES = 256 * 1024;
+const LENT_BYTES = 1024 * 1024;
+
+type Range = ReturnType<typeof checkRange>;
+
+interface ReadOptions {
+  /** To read into, of so many bytes at the most. */
+  readonly memory: (wanted: number) => Buffer;
+  readonly signal: AbortSignal | undefined;
+}
 
 /** Reads through the one handle that was opened: a rename over the path is not seen, a change of the file is. */
 export class FileSource implements ArchiveSource {
   readonly size: number;
   readonly #handle: FileHandle;
   readonly #opened: BigIntStats;
+  /** Memory that is lent to nobody at the moment. */
+  readonly #unlent: Buffer[] = [];
 
   constructor(
     file: OpenedFile,
@@ -28,17 +39,31 @@ export class FileSource implements ArchiveSource {
 
   stream(offset: number, length: number, signal?: AbortSignal): Readable {
     const range = checkRange(offset, length, this.size);
-    return Readable.from(this.#chunks(range, signal), { objectMode: false });
+    const memory = (wanted: number): Buffer => Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, wanted));
+    return Readable.from(this.#chunks(range, { memory, signal }), { objectMode: false });
+  }
+
+  lend(offset: number, length: number, signal?: AbortSignal): AsyncIterable<Buffer> {
+    return this.#lent(checkRange(offset, length, this.size), signal);
   }
 
   async close(): Promise<void> {
     await this.#handle.close();
   }
 
-  async *#chunks({ start, end }: { start: number; end: number }, signal?: AbortSignal): AsyncGenerator<Buffer> {
+  async *#lent(range: Range, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+    const lent = this.#unlent.pop() ?? Buffer.allocUnsafeSlow(LENT_BYTES);
+    try {
+      yield* this.#chunks(range, { memory: (wanted) => lent.subarray(0, wanted), signal });
+    } finally {
+      this.#unlent.push(lent);
+    }
+  }
+
+  async *#chunks({ start, end }: Range, { memory, signal }: ReadOptions): AsyncGenerator<Buffer> {
     for (let position = start; position < end;) {
       signal?.throwIfAborted();
-      const chunk = await this.#read(position, Math.min(CHUNK_BYTES, end - position));
+      const chunk = await this.#read(memory(end - position), position);
       position += chunk.length;
       yield chunk;
     }
@@ -46,12 +71,12 @@ export class FileSource implements ArchiveSource {
     await this.#checkUnchanged();
   }
 
-  async #read(position: number, length: number): Promise<Buffer> {
-    const { buffer, bytesRead } = await withFileErrors(this.display, 'READING', () =>
-      this.#handle.read(Buffer.allocUnsafeSlow(length), 0, length, position),
+  async #read(memory: Buffer, position: number): Promise<Buffer> {
+    const { bytesRead } = await withFileErrors(this.display, 'READING', () =>
+      this.#handle.read(memory, 0, memory.length, position),
     );
     if (bytesRead === 0) throw new ArchiveChangedError(this.display);
-    return buffer.subarray(0, bytesRead);
+    return memory.subarray(0, bytesRead);
   }
 
   async #checkUnchanged(): Promise<void> {
@@ -63,6 +88,8 @@ export class FileSource implements ArchiveSource {
 /** Of all bytes, lower-case hex. */
 export async function sha256Of(source: ArchiveSource, signal: AbortSignal): Promise<string> {
   const hash = createHash('sha256');
-  for await (const chunk of source.stream(0, source.size, signal)) hash.update(chunk as Buffer);
+  const chunks =
+    source.lend?.(0, source.size, signal) ?? (source.stream(0, source.size, signal) as AsyncIterable<Buffer>);
+  for await (const chunk of chunks) hash.update(chunk);
   return hash.digest('hex');
 }

@@ -13,6 +13,7 @@ function placeOver(behaviour: (server: TestServer) => Behaviour): () => Promise<
     const server = await http.serve(behaviour);
     return {
       isOverwritten: true,
+      isLent: false,
       destination: () => http.destination(),
       content: () => Promise.resolve(server.content),
       lay: (content) => {

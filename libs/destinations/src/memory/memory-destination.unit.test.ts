@@ -15,6 +15,7 @@ destinationContract('memory', () => {
   };
   return Promise.resolve({
     isOverwritten: false,
+    isLent: false,
     destination: () => new MemoryDestination(folder),
     content: () => Promise.resolve(folder.get(NAME)),
     lay: (content) => put(NAME, content),

@@ -2,12 +2,13 @@ import pg from 'pg';
 import { DataSource, type Repository } from 'typeorm';
 
 import {
-  createDocumentsIndexes,
   createDocumentsTable,
+  createLinkIndex,
+  createParentIndex,
   createVersionsIndexes,
   createVersionsTable,
   LAYOUT,
-  makeVersionsKey,
+  makeKeys,
   tablesOf,
 } from '../layout/layout.js';
 import { generationSchema, type GenerationRecord } from './entities.js';
@@ -101,8 +102,9 @@ async function createFirstGeneration(client: pg.Client, indexId: number): Promis
   await client.query(createDocumentsTable(tables));
   for (const statement of [
     ...createVersionsIndexes(tables),
-    makeVersionsKey(tables),
-    ...createDocumentsIndexes(tables),
+    createLinkIndex(tables),
+    createParentIndex(tables),
+    makeKeys(tables),
   ]) {
     await client.query(statement);
   }

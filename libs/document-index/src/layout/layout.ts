@@ -60,9 +60,11 @@ export function createVersionsIndexes({ versions }: Tables): readonly string[] {
   ];
 }
 
-/** At once: the index is there, and until it is made the key nobody is kept from reading. */
-export function makeVersionsKey({ versions }: Tables): string {
-  return `ALTER TABLE ${versions} ADD CONSTRAINT document_version_pkey PRIMARY KEY USING INDEX document_version_pkey`;
+/** At once: the indexes are there, and until they are made the keys nobody is kept from reading. */
+export function makeKeys({ versions, documents }: Tables): string {
+  return `
+    ALTER TABLE ${versions} ADD CONSTRAINT document_version_pkey PRIMARY KEY USING INDEX document_version_pkey;
+    ALTER TABLE ${documents} ADD CONSTRAINT document_pkey PRIMARY KEY USING INDEX document_pkey;`;
 }
 
 export function createDocumentsTable({ documents }: Tables): string {
@@ -75,11 +77,13 @@ export function createDocumentsTable({ documents }: Tables): string {
     ) WITH (fillfactor = 85)`;
 }
 
-export function createDocumentsIndexes({ documents }: Tables): readonly string[] {
-  return [
-    `ALTER TABLE ${documents} ADD CONSTRAINT document_pkey PRIMARY KEY (link)`,
-    `CREATE INDEX document_parent ON ${documents} (${PARENT}, link)`,
-  ];
+export function createLinkIndex({ documents }: Tables): string {
+  return `CREATE UNIQUE INDEX document_pkey ON ${documents} (link)`;
+}
+
+/** Serves the listing of children. */
+export function createParentIndex({ documents }: Tables): string {
+  return `CREATE INDEX document_parent ON ${documents} (${PARENT}, link)`;
 }
 
 /** SQL of a link's parent, as contracts' `parentLink`; the index on it serves the listing of children. */

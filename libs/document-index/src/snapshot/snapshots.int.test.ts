@@ -229,7 +229,7 @@ describe('reading a snapshot', () => {
     });
     await it.index.snapshots.close(second.sessionId);
 
-    const impatient = await openTestIndex({ idleMillis: 30 });
+    const impatient = await openTestIndex({ idleMillis: 500 });
     await impatient.index.snapshots.open({ jobId, fence: 1 }, 8192);
     const holders = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'`;
     while ((await impatient.pool.query(holders)).rowCount) await impatient.pool.query('SELECT pg_sleep(0.005)');
@@ -238,7 +238,7 @@ describe('reading a snapshot', () => {
   });
 
   test('a copy under way keeps its snapshot open, however slowly it is read, and ends with it', async () => {
-    const impatient = await openTestIndex({ idleMillis: 30 });
+    const impatient = await openTestIndex({ idleMillis: 500 });
     const { snapshots } = impatient.index;
     const read = await snapshots.open({ jobId: randomUUID(), fence: 1 }, 8192);
     const copy = await snapshots.copy(read.sessionId, read.ranges[0]!);
@@ -255,7 +255,7 @@ describe('reading a snapshot', () => {
   });
 
   test('a snapshot whose copy has ended closes itself when nobody reads on', async () => {
-    const impatient = await openTestIndex({ idleMillis: 30 });
+    const impatient = await openTestIndex({ idleMillis: 500 });
     const { snapshots } = impatient.index;
     const read = await snapshots.open({ jobId: randomUUID(), fence: 1 }, 8192);
     await copyRange(impatient.index, read.sessionId, read.ranges[0]!);

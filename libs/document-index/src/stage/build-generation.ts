@@ -1,17 +1,19 @@
 import type pg from 'pg';
 
 import { workingFor } from '../catalog/attempts.js';
-import { StagedRowsError } from '../errors.js';
+import { SessionGoneError, StagedRowsError } from '../errors.js';
 import {
-  createDocumentsIndexes,
   createDocumentsTable,
+  createLinkIndex,
+  createParentIndex,
   createVersionsIndexes,
-  makeVersionsKey,
+  makeKeys,
   tablesOf,
   type Tables,
 } from '../layout/layout.js';
 import { isRefusedRow, sqlState, withClient } from '../postgres/transaction.js';
-import { checkLinks, deriveDocuments } from './check-staged.js';
+import { buildSettings } from './build-settings.js';
+import { checkLinks, deriveDocuments, historyWithHole } from './check-staged.js';
 import { refuseFuture } from './future.js';
 import { lockStaged, type StagedClaim, type StagedRow } from './staged-row.js';
 
@@ -24,6 +26,8 @@ export interface BuiltGeneration {
 }
 
 export interface BuildRequest extends StagedClaim {
+  /** How many were loaded, as their loaders were told. */
+  readonly loadedParts: number;
   /** What the loaded rows must add up to; null where a boundary filtered them. */
   readonly expectedVersions: number | null;
   readonly expectedDocuments: number | null;
@@ -43,9 +47,10 @@ export async function buildGeneration(
   options: { parallelism: number; onStep: (step: string) => void },
 ): Promise<BuiltGeneration> {
   const tables = tablesOf(request.generation);
+  const loaded = await withClient(pool, (client) => countLoaded(client, request));
   const run = (steps: readonly Step[]): Promise<void> =>
     withClient(pool, async (client) => {
-      await client.query(settings(options.parallelism));
+      await client.query(buildSettings(options.parallelism, loaded));
       try {
         for (const { name, work } of steps) {
           options.onStep(name);
@@ -56,10 +61,12 @@ export async function buildGeneration(
       }
     });
   await run(FIRST);
-  await allOrFirstError([run(OF_VERSIONS), run(OF_DOCUMENTS)]);
+  const [versions, derived] = [run(OF_VERSIONS), run(DERIVING)];
+  const listing = Promise.all([versions, derived]).then(() => run(OF_LISTINGS));
+  await allOrFirstError([versions, derived.then(() => run(OF_DOCUMENTS)), listing]);
   await run(LAST);
   return await withClient(pool, async (client) => {
-    const built = await readCounts(client, request);
+    const built = await readCounts(client, tables, loaded);
     checkCounts(built, request);
     await whileStaged(client, { request, strength: 'UPDATE' }, async ({ indexId }) => {
       await refuseFuture(client, indexId, built.latestUpdateTimeMicros ?? 0);
@@ -101,21 +108,20 @@ const OF_VERSIONS: readonly Step[] = [
   { name: 'indexing versions', work: indexVersions },
   { name: 'analyzing versions', work: (client, { versions }) => client.query(`ANALYZE ${versions}`) },
 ];
-/** Deriving sorts by itself, so it need not wait for the index of the versions. */
+/** It sorts by itself, so it need not wait for the index of the versions. */
+const DERIVING: readonly Step[] = [{ name: 'deriving documents', work: deriveDocuments }];
 const OF_DOCUMENTS: readonly Step[] = [
-  { name: 'deriving documents', work: deriveDocuments },
-  { name: 'indexing documents', work: (client, tables) => runAll(client, createDocumentsIndexes(tables)) },
+  { name: 'indexing documents', work: (client, tables) => client.query(createLinkIndex(tables)) },
   { name: 'checking links', work: checkLinks },
-  { name: 'analyzing documents', work: (client, { documents }) => client.query(`ANALYZE ${documents}`) },
+];
+/** By whoever has done with the versions, which takes less time than the documents do. */
+const OF_LISTINGS: readonly Step[] = [
+  { name: 'indexing listings', work: (client, tables) => client.query(createParentIndex(tables)) },
 ];
 const LAST: readonly Step[] = [
-  { name: 'making the key', work: (client, tables) => client.query(makeVersionsKey(tables)) },
+  { name: 'analyzing documents', work: (client, { documents }) => client.query(`ANALYZE ${documents}`) },
+  { name: 'making the keys', work: (client, tables) => client.query(makeKeys(tables)) },
 ];
-
-function settings(parallelism: number): string {
-  return `SET maintenance_work_mem = '256MB'; SET work_mem = '128MB';
-    SET max_parallel_maintenance_workers = ${parallelism}; SET max_parallel_workers_per_gather = ${parallelism}`;
-}
 
 /** What an earlier build that did not come to its end left. */
 function clear(tables: Tables): string {
@@ -127,28 +133,41 @@ function clear(tables: Tables): string {
 }
 
 async function indexVersions(client: pg.ClientBase, tables: Tables): Promise<void> {
-  await runAll(client, createVersionsIndexes(tables)).catch((error: unknown) => {
+  try {
+    for (const statement of createVersionsIndexes(tables)) await client.query(statement);
+  } catch (error) {
     if (sqlState(error) === UNIQUE_VIOLATION) throw new StagedRowsError('a version of a link comes twice');
     throw isRefusedRow(error) ? new StagedRowsError('a link is not valid') : error;
-  });
+  }
 }
 
-async function runAll(client: pg.ClientBase, statements: readonly string[]): Promise<void> {
-  for (const statement of statements) await client.query(statement);
-}
-
-/** Each part's rows were counted as they were loaded. */
-async function readCounts(client: pg.ClientBase, { generation }: BuildRequest): Promise<BuiltGeneration> {
-  const { documents } = tablesOf(generation);
-  const { rows } = await client.query<BuiltGeneration>(
-    `SELECT (SELECT coalesce(sum(rows_loaded), 0)::bigint FROM catalog.staged_part WHERE generation = $1) AS versions,
-      count(*) FILTER (WHERE NOT deleted) AS documents, max(update_time_micros) AS "latestUpdateTimeMicros"
-      FROM ${documents}`,
+/**
+ * Each part's rows were counted as they were loaded. Throws where the server has forgotten a part: it has failed before
+ * the part was on its disk, or another took its place that had not got so far.
+ */
+async function countLoaded(client: pg.ClientBase, { generation, loadedParts }: BuildRequest): Promise<number> {
+  const { rows } = await client.query<{ parts: number; versions: number }>(
+    `SELECT count(*) AS parts, coalesce(sum(rows_loaded), 0)::bigint AS versions FROM catalog.staged_part
+      WHERE generation = $1`,
     [generation],
   );
-  const [counts] = rows;
-  if (!counts) throw new Error('a generation without counts');
-  return counts;
+  const { parts = 0, versions = 0 } = rows[0] ?? {};
+  if (parts < loadedParts) throw new SessionGoneError('a part that was loaded');
+  return versions;
+}
+
+/** Counts, and sees whether every history is whole: there are as many versions as the latest ones say. */
+async function readCounts(client: pg.ClientBase, tables: Tables, versions: number): Promise<BuiltGeneration> {
+  const { rows } = await client.query<Omit<BuiltGeneration, 'versions'> & { whole: boolean }>(
+    `SELECT count(*) FILTER (WHERE NOT deleted) AS documents, max(update_time_micros) AS "latestUpdateTimeMicros",
+        coalesce(sum(version), 0) + count(*) = $1 AS whole
+      FROM ${tables.documents}`,
+    [versions],
+  );
+  if (!rows[0]) throw new Error('a generation without counts');
+  const { whole, ...counts } = rows[0];
+  if (!whole) throw await historyWithHole(client, tables);
+  return { versions, ...counts };
 }
 
 function checkCounts(built: BuiltGeneration, { expectedVersions, expectedDocuments }: BuildRequest): void {

@@ -51,6 +51,24 @@ describe('a history that is not whole is refused, and the live index stays', () 
   test.each([
     ['a hole', [row('/a', 0, 1), row('/a', 2, 3)], 'the versions of a link are not a whole history', '/a'],
     ['no version 0', [row('/a', 1, 1)], 'the versions of a link are not a whole history', '/a'],
+    [
+      'two holes that make up for each other',
+      [row('/a', -1, 1), row('/a', 1, 2)],
+      'the versions of a link are not a whole history',
+      '/a',
+    ],
+    [
+      'a hole in one of two',
+      [row('/a', 0, 1), row('/b', 0, 2), row('/b', 2, 3)],
+      'the versions of a link are not a whole history',
+      '/b',
+    ],
+    [
+      'the largest version alone',
+      [row('/a', Number.MAX_SAFE_INTEGER, 1)],
+      'the versions of a link are not a whole history',
+      '/a',
+    ],
     ['a negative version', [row('/a', -1, 1), row('/a', 0, 2)], 'the versions of a link are not a whole history', '/a'],
     ['stamps that fall', [row('/a', 0, 5), row('/a', 1, 4)], 'the versions of a link are not a whole history', '/a'],
     ['stamps that stand', [row('/a', 0, 5), row('/a', 1, 5)], 'the versions of a link are not a whole history', '/a'],
@@ -59,6 +77,9 @@ describe('a history that is not whole is refused, and the live index stays', () 
     ['a version twice', [row('/a', 0, 1), row('/a', 0, 1)], 'a version of a link comes twice', undefined],
     ['a bad link', [row('/a//b', 0, 1)], 'a link is not valid', '/a//b'],
     ['a link with dots', [row('/a/../b', 0, 1)], 'a link is not valid', '/a/../b'],
+    ['a link that ends in a dot', [row('/a/.', 0, 1)], 'a link is not valid', '/a/.'],
+    ['a link that ends in a slash', [row('/a/', 0, 1)], 'a link is not valid', '/a/'],
+    ['the link of the system', [row('/core', 0, 1)], 'a link is not valid', '/core'],
     ['a link of the system', [row('/core/x', 0, 1)], 'a link is not valid', '/core/x'],
     ['a link without a slash', [row('a', 0, 1)], 'a link is not valid', 'a'],
     ['a link with a newline', [row('/a\\nb', 0, 1)], 'a link is not valid', '/a\nb'],
@@ -161,6 +182,26 @@ describe('parts', () => {
     }
     await it.index.staged.close(opened.sessionId);
   });
+
+  test.each([null, 9])(
+    'a part that the server has forgotten is missed, boundary %s; the next attempt loads it',
+    async (boundaryMicros) => {
+      const first = request({ boundaryMicros });
+      const { sessionId, generation } = await it.index.staged.open(first);
+      await it.index.staged.load(sessionId, 1, rows(row('/a', 0, 1)));
+      await it.index.staged.load(sessionId, 2, rows(row('/b', 0, 2)));
+      await it.pool.query(`DELETE FROM catalog.staged_part WHERE generation = $1 AND part = 2`, [generation]);
+      await it.pool.query(`DELETE FROM index_${generation}.document_version WHERE link = '/b'`);
+      it.index.staged.build(sessionId);
+      expect(await it.index.staged.built(sessionId)).toMatchObject({
+        state: 'FAILED',
+        error: { code: 'INDEX_UNAVAILABLE', message: expect.stringContaining('a part that was loaded') },
+      });
+      const next = await it.index.staged.open({ ...first, fence: 2 });
+      expect(next).toMatchObject({ generation, loadedParts: [1] });
+      await it.index.staged.discard(next.sessionId);
+    },
+  );
 
   test('two parts load side by side, and a stream that breaks leaves nothing of its part', async () => {
     const { sessionId, generation } = await it.index.staged.open(request());

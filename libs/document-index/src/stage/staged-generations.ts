@@ -23,6 +23,8 @@ import { openStaged, type OpenedStaged } from './open-staged.js';
 
 interface Session extends OpenedStaged {
   readonly request: OpenStagedRequest;
+  /** That somebody was told are loaded. */
+  readonly parts: Set<number>;
   /** Holds the owners' lock, so that no sweep drops the generation. A built one needs none: it may wait for a day. */
   owner: pg.PoolClient | undefined;
   readonly idleSince: NodeJS.Timeout;
@@ -62,6 +64,7 @@ export class StagedGenerations {
     this.#sessions.set(sessionId, {
       ...opened,
       request,
+      parts: new Set(opened.loadedParts),
       owner,
       idleSince,
       onLost,
@@ -73,9 +76,11 @@ export class StagedGenerations {
 
   /** As {@link loadPart}. */
   async load(sessionId: string, part: number, rows: Readable): Promise<LoadedPart> {
-    const { generation, request } = this.#use(sessionId);
+    const { generation, request, parts } = this.#use(sessionId);
     const { jobId, fence } = request;
-    return await loadPart(this.connections.parts, { generation, jobId, fence, part }, rows);
+    const loaded = await loadPart(this.connections.parts, { generation, jobId, fence, part }, rows);
+    parts.add(part);
+    return loaded;
   }
 
   /** Starts building, once; {@link buildStatus} tells how it goes. */
@@ -91,9 +96,10 @@ export class StagedGenerations {
     return this.#use(sessionId).build ?? { state: 'RUNNING', step: 'not started' };
   }
 
-  /** How the build ended. */
-  async built(sessionId: string): Promise<BuildStatus> {
-    await this.#use(sessionId).building;
+  /** How the build ended, or how it goes when the signal aborts before. */
+  async built(sessionId: string, waitOver?: AbortSignal): Promise<BuildStatus> {
+    const { building } = this.#use(sessionId);
+    await (waitOver ? Promise.race([building, whenAborted(waitOver)]) : building);
     return this.buildStatus(sessionId);
   }
 
@@ -127,7 +133,7 @@ export class StagedGenerations {
   }
 
   async #build(session: Session): Promise<void> {
-    const { generation, request } = session;
+    const { generation, request, parts } = session;
     const whole = request.boundaryMicros === null;
     try {
       const built = await buildGeneration(
@@ -136,6 +142,7 @@ export class StagedGenerations {
           generation,
           jobId: request.jobId,
           fence: request.fence,
+          loadedParts: parts.size,
           expectedVersions: whole ? request.archive.versions : null,
           expectedDocuments: whole ? request.archive.documents : null,
         },
@@ -192,4 +199,11 @@ async function disown(session: Session): Promise<void> {
     () => false,
   );
   owner.release(!unlocked);
+}
+
+function whenAborted(signal: AbortSignal): Promise<unknown> {
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  if (signal.aborted) resolve(undefined);
+  else signal.addEventListener('abort', resolve, { once: true });
+  return promise;
 }

@@ -1,8 +1,7 @@
 import { pipeline } from 'node:stream/promises';
 
-import { from as copyFrom } from 'pg-copy-streams';
-
 import { COLUMN_NAMES } from '../layout/layout.js';
+import { CopyIn } from '../postgres/copy-in.js';
 import type { Batch } from './batch.js';
 import { copyLines, type CopiedVersion } from './copy-lines.js';
 import {
@@ -105,7 +104,7 @@ async function append(transaction: WriteTransaction, batch: Batch, { drafts, sta
   const deleted = drafts.filter(({ link }) => batch.isDelete(link));
   const written = deleted.length === 0 ? drafts : drafts.filter(({ link }) => !batch.isDelete(link));
   if (written.length > 0) {
-    const copy = client.query(copyFrom(`COPY ${tables.versions} (${COLUMN_NAMES}) FROM STDIN`));
+    const copy = client.query(new CopyIn(`COPY ${tables.versions} (${COLUMN_NAMES}) FROM STDIN`));
     await pipeline(copyLines(batch, written, stamp), copy);
   }
   if (deleted.length > 0) await appendTombstones(transaction, deleted, stamp);

@@ -2,12 +2,15 @@ import type { OutgoingHttpHeaders } from 'node:http';
 
 import type { FastifyReply } from 'fastify';
 
+import { freeMemory } from '@tidemark/platform';
+
 import { serverStateOf } from './server-state.js';
 import { callerGone } from './waiting.js';
 import { writeChunk } from './write-chunk.js';
 
 export interface TrailedAnswer {
   readonly headers: OutgoingHttpHeaders;
+  /** Its chunks are given away with their memory, as {@link freeMemory} says; it is free once they are sent. */
   readonly body: AsyncIterable<Uint8Array>;
   /** Names of the trailers, announced before the body. */
   readonly trailerNames: readonly string[];
@@ -30,7 +33,7 @@ export async function sendWithTrailers(reply: FastifyReply, answer: TrailedAnswe
   raw.setHeader('trailer', answer.trailerNames.join(', '));
   if (serverStateOf(reply).stopping.aborted) raw.setHeader('connection', 'close');
   for await (const chunk of answer.body) {
-    await writeChunk(reply, chunk, { signal, stallMillis: answer.stallMillis });
+    await writeChunk(reply, chunk, { signal, stallMillis: answer.stallMillis, onSent: () => freeMemory(chunk) });
   }
   raw.addTrailers(answer.trailers());
   raw.end();

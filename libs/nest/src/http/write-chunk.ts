@@ -9,6 +9,8 @@ export interface Room {
   readonly signal: AbortSignal;
   /** In place of the server's own. */
   readonly stallMillis?: number | undefined;
+  /** Called when the chunk has gone to the caller's connection, whole. */
+  readonly onSent?: () => void;
 }
 
 /**
@@ -17,7 +19,11 @@ export interface Room {
  */
 export async function writeChunk(reply: FastifyReply, chunk: string | Uint8Array, room: Room): Promise<void> {
   room.signal.throwIfAborted();
-  if (!reply.raw.write(chunk)) await roomIn(reply, room);
+  const { onSent } = room;
+  const hasRoom = reply.raw.write(chunk, (error) => {
+    if (!error) onSent?.();
+  });
+  if (!hasRoom) await roomIn(reply, room);
 }
 
 async function roomIn(
