@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { freePorts, TestProcess, type WayTo } from '@tidemark/testing';
+import { unusedPort } from '@tidemark/platform';
+import { TestProcess, type WayTo } from '@tidemark/testing';
 
 /** A depot that keeps its port, and is reached by a way that can be cut. */
 export class DepotOnAWay {
@@ -14,8 +15,7 @@ export class DepotOnAWay {
 
   static async start(wayTo: WayTo): Promise<DepotOnAWay> {
     const folder = await mkdtemp(join(tmpdir(), 'tidemark-depot-'));
-    const [port] = await freePorts(1);
-    const settings = { PORT: String(port), TIDEMARK_DEPOT_FOLDER: folder };
+    const settings = { PORT: String(await unusedPort()), TIDEMARK_DEPOT_FOLDER: folder };
     const depot = await new TestProcess({ app: 'archive-depot', settings }).start();
     return new DepotOnAWay(depot, folder, await wayTo(depot.url));
   }

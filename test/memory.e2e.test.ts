@@ -7,7 +7,7 @@ import type { Job } from '@tidemark/contracts';
 import { query, startSystem, type RunningSystem } from '@tidemark/testing';
 
 const MB = 1e6;
-const PEAK_BYTES = 250 * MB;
+const PEAK_BYTES = 220 * MB;
 /** While documents are written in bulk. */
 const LOAD_PEAK_BYTES = 190 * MB;
 /** Some minutes, where the machine has more to do. */
@@ -59,7 +59,7 @@ describe.each<[string, Case]>([
   }
 
   test(
-    'stays below 190 MB in the first writes, and below 250 MB to the last of two restores',
+    'stays below 190 MB in the first writes, and below 220 MB to the last of two restores',
     async () => {
       for (const round of rounds) {
         const value = await measured('load', () => it.client.bulk(round));

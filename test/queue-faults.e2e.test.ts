@@ -177,12 +177,12 @@ whereItIs('queues', () => {
     ];
 
     test.each(CASES)('%s', async (_name, queue, [exchange, key], cases) => {
-      const garbage = cases();
-      for (const [, message] of garbage) await bystander.publish(exchange, key, message);
-      const letters = await bystander.take('tidemark.dead', garbage.length);
-      const reasons = letters.map(({ headers }) => headers['x-tidemark-reason']);
-      expect(reasons).toEqual(garbage.map(([, , reason]) => expect.stringMatching(reason)));
-      for (const { body, headers } of letters) {
+      // One after the other: a queue's messages are worked on several at a time, so letters have no order.
+      for (const [, message, reason] of cases()) {
+        await bystander.publish(exchange, key, message);
+        const [letter] = await bystander.take('tidemark.dead', 1);
+        const { body = '', headers = {} } = letter ?? {};
+        expect(headers['x-tidemark-reason']).toEqual(expect.stringMatching(reason));
         expect(headers['x-tidemark-queue']).toBe(queue);
         expect(body).not.toContain(SECRET);
         expect(Buffer.byteLength(body)).toBeLessThanOrEqual(1024);

@@ -43,8 +43,13 @@ export class TestDepot {
 
   static async start(options: DepotOptions = {}): Promise<TestDepot> {
     const depot = new TestDepot(await mkdtemp(join(tmpdir(), 'tidemark-depot-')), options);
-    await depot.#start();
-    return depot;
+    try {
+      await depot.#start();
+      return depot;
+    } catch (error) {
+      await depot.close();
+      throw error;
+    }
   }
 
   /** In a process of its own it would be another one. */
