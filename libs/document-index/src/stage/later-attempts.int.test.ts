@@ -54,6 +54,18 @@ async function staged(index: DocumentIndex, fence: number, { isBuilt = true } = 
   return opened;
 }
 
+/** What asking for the build brings once the process has seen that the session's connection was ended. */
+async function goneError(index: DocumentIndex, sessionId: string): Promise<unknown> {
+  for (;;) {
+    try {
+      index.staged.buildStatus(sessionId);
+    } catch (error) {
+      return error;
+    }
+    await it.pool.query('SELECT pg_sleep(0.005)');
+  }
+}
+
 const phases = async (): Promise<unknown[]> =>
   (
     await it.pool.query<{ id: number; phase: string }>(
@@ -96,17 +108,19 @@ test('a part that stands still in its transaction does not hold up the next atte
   while ((await it.pool.query(locked)).rowCount === 0) await it.pool.query('SELECT pg_sleep(0.005)');
   expect(await staged(second, 3)).toMatchObject({ generation });
   await failed;
-  expect(first.staged.buildStatus.bind(first.staged, sessionId)).toThrow('not there any more');
+  await expect(goneError(first, sessionId)).resolves.toMatchObject(GONE);
 });
 
 test('a build that stands still between two steps does not go on in what the next attempt has built', async () => {
   const { sessionId, generation } = await staged(first, 1, { isBuilt: false });
   const held = await holdLocks(it.databaseUrl, `LOCK TABLE index_${generation}.document_version IN SHARE MODE`);
   first.staged.build(sessionId);
-  const built = first.staged.built(sessionId).catch((error: unknown) => error);
+  const built = first.staged.built(sessionId);
   await waitingForLock(it.databaseUrl);
+  const waitIsOver = AbortSignal.abort(new Error('over'));
+  expect(await first.staged.built(sessionId, waitIsOver)).toMatchObject({ state: 'RUNNING' });
   const next = await second.staged.open(attempt(3));
-  expect(await built).toMatchObject(GONE);
+  expect(await built).toMatchObject({ state: 'FAILED', error: { code: 'DATABASE_UNAVAILABLE' } });
   await held.end();
   second.staged.build(next.sessionId);
   expect(await second.staged.built(next.sessionId)).toMatchObject({ state: 'DONE', documents: 1 });

@@ -93,14 +93,14 @@ export class StagedGenerations {
 
   /** How the build goes; of one that was never started, that it is about to. */
   buildStatus(sessionId: string): BuildStatus {
-    return this.#use(sessionId).build ?? { state: 'RUNNING', step: 'not started' };
+    return statusOf(this.#use(sessionId));
   }
 
-  /** How the build ended, or how it goes when the signal aborts before. */
+  /** How the build ended, or how it goes when the signal aborts before; of a session that is lost meanwhile, too. */
   async built(sessionId: string, waitOver?: AbortSignal): Promise<BuildStatus> {
-    const { building } = this.#use(sessionId);
-    await (waitOver ? Promise.race([building, whenAborted(waitOver)]) : building);
-    return this.buildStatus(sessionId);
+    const session = this.#use(sessionId);
+    await (waitOver ? Promise.race([session.building, whenAborted(waitOver)]) : session.building);
+    return statusOf(session);
   }
 
   /** Gives the staged generation up, whatever is being done to it: the sweep drops it. */
@@ -186,6 +186,10 @@ export class StagedGenerations {
     session.idleSince.refresh();
     return session;
   }
+}
+
+function statusOf({ build }: Session): BuildStatus {
+  return build ?? { state: 'RUNNING', step: 'not started' };
 }
 
 /** Gives the owners' lock and its connection back. */
