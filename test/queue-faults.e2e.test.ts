@@ -150,10 +150,10 @@ whereItIs('queues', () => {
         [running.id, 9],
         [ended.id, 1],
       ]) {
-        await report('progress', { jobId, fence, phase: 'SWITCHING', progress });
+        await report('progress', { jobId, fence, serial: 1000, phase: 'SWITCHING', progress });
         for (const outcome of [CANCELLED, FAILED]) await report('settled', { jobId, fence, outcome });
       }
-      await report('progress', { jobId: running.id, fence: 1, phase: 'EXPORTING', progress });
+      await report('progress', { jobId: running.id, fence: 1, serial: 1000, phase: 'EXPORTING', progress });
       await it.client.jobWhen(running.id, (job) => job.progress?.versionsDone === Number.MAX_SAFE_INTEGER);
       held.release();
       await expectRunOnce(ended.id, running.id);

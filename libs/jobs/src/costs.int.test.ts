@@ -67,7 +67,11 @@ const rows: readonly [name: string, statements: number, operation: Operation][] 
     (store, { id }) => store.claim(id, { claimId: randomUUID(), worker: 'v', leaseSeconds: LEASE_SECONDS }),
   ],
   ['a heartbeat', 1, (store, { id }) => store.heartbeat(id, { fence: 1, leaseSeconds: LEASE_SECONDS })],
-  ['its progress', 1, (store, { id }) => store.progress({ jobId: id, fence: 1, phase: 'EXPORTING', progress: null })],
+  [
+    'its progress',
+    1,
+    (store, { id }) => store.progress({ jobId: id, fence: 1, serial: 1, phase: 'EXPORTING', progress: null }),
+  ],
   ['its effect', 2, (store, { id }) => store.finishing(id, { fence: 1, effect: FILE_EFFECT })],
   ['leases that are over', 1, (store) => store.expireLeases(100)],
   ['switches to ask for', 1, (store) => store.takeSwitches(TURN)],

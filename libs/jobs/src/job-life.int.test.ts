@@ -51,6 +51,7 @@ const SWITCHED = { outcome: 'SWITCHED', generation: 2, previousGeneration: 1, ve
 class Life {
   readonly fences: number[] = [];
   lastClaimId = randomUUID();
+  #serial = 0;
 
   constructor(
     readonly id: string,
@@ -107,7 +108,7 @@ class Life {
         await store.heartbeat(id, { fence: number, leaseSeconds: LEASE_SECONDS });
         break;
       case 'PROGRESS':
-        await store.progress({ jobId: id, fence: number, phase: 'STARTING', progress: null });
+        await store.progress({ jobId: id, fence: number, serial: ++this.#serial, phase: 'STARTING', progress: null });
         break;
       case 'FINISHING':
         await store.finishing(id, { fence: number, effect: this.isBackup ? FILE_EFFECT : SWITCH_EFFECT });

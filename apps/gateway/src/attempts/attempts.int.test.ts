@@ -107,7 +107,7 @@ describe('a report', () => {
       bytesPerSecond: 50,
       etaSeconds: 6,
     };
-    await fixture.outside.publish('progress', { jobId, fence, phase: 'EXPORTING', progress });
+    await fixture.outside.publish('progress', { jobId, fence, serial: 1, phase: 'EXPORTING', progress });
     const job = await fixture.jobWhen(jobId, ({ phase }) => phase === 'EXPORTING');
     expect(job.progress).toEqual(progress);
     await worker.settle({ jobId, fence }, { state: 'CANCELLED' });

@@ -148,7 +148,13 @@ describe('events', () => {
       return [value.id, value.job.state];
     };
     expect(await take()).toEqual(['2', 'RUNNING']);
-    await fixture.outside.publish('progress', { jobId: id, fence: claim.fence, phase: 'EXPORTING', progress: null });
+    await fixture.outside.publish('progress', {
+      jobId: id,
+      fence: claim.fence,
+      serial: 1,
+      phase: 'EXPORTING',
+      progress: null,
+    });
     expect(await take()).toEqual(['3', 'RUNNING']);
     await worker.finishing(claim);
     expect(await take()).toEqual(['4', 'FINISHING']);

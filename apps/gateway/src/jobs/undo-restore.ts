@@ -23,7 +23,8 @@ export async function undoRestore(
       `its generations are not the live and the previous one any more (${answer.live}, ${answer.previous ?? 'none'})`,
     );
   }
-  const changed = await jobs.settleUndo(id, { undone: !job.undone, versionsLeftBehind: answer.versionsLeftBehind });
+  const { versionsLeftBehind, floorMicros } = answer;
+  const changed = await jobs.settleUndo(id, { undone: !job.undone, versionsLeftBehind, floorMicros });
   void ends.tellUndo(changed);
   return changed;
 }

@@ -19,6 +19,7 @@ export class ProgressReports {
   #totals: { versions: number | null; bytes: number | null } = { versions: null, bytes: null };
   #startedMillis = 0;
   #reportedMillis = -Infinity;
+  #serial = 0;
   #later: NodeJS.Timeout | undefined;
 
   constructor(
@@ -54,7 +55,7 @@ export class ProgressReports {
     clearTimeout(this.#later);
     this.#later = undefined;
     this.#reportedMillis = this.clock.monotonicMillis();
-    const report = { ...this.attempt, phase: this.#phase, progress: this.#progress() };
+    const report = { ...this.attempt, serial: ++this.#serial, phase: this.#phase, progress: this.#progress() };
     this.messaging.publish('progress', report).catch(() => undefined);
   }
 

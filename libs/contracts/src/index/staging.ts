@@ -79,8 +79,11 @@ export const undoRequestSchema = z.object({ wantedLive: count, wantedPrevious: c
 export type UndoRequest = z.infer<typeof undoRequestSchema>;
 
 export const undoAnswerSchema = z.discriminatedUnion('outcome', [
-  /** `versionsLeftBehind` are those of the previous generation that the live one does not have. */
-  z.object({ outcome: z.literal('SWITCHED'), versionsLeftBehind: count }),
+  /**
+   * `versionsLeftBehind` are those of the previous generation that the live one does not have; `floorMicros` is that of
+   * the index's stamps, which rises whenever generations change places: the answer with the higher one is the later one.
+   */
+  z.object({ outcome: z.literal('SWITCHED'), versionsLeftBehind: count, floorMicros: count }),
   /** Other generations are in service by now. */
   z.object({ outcome: z.literal('REFUSED'), live: count, previous: count.nullable() }),
 ]);

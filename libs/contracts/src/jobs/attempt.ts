@@ -93,6 +93,8 @@ export type FinishingRequest = z.infer<typeof finishingRequestSchema>;
 export const progressReportSchema = z.object({
   jobId: z.uuid(),
   fence,
+  /** Rises from report to report of an attempt: they may be overtaken on their way, and then say nothing any more. */
+  serial: z.int().min(1),
   phase: z.enum(JOB_PHASES),
   progress: jobProgressSchema.nullable(),
 });

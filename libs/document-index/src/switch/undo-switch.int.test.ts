@@ -22,6 +22,12 @@ beforeEach(async () => {
 });
 afterEach(() => it.close());
 
+const answerOf = (versionsLeftBehind: number) => ({
+  outcome: 'SWITCHED',
+  versionsLeftBehind,
+  floorMicros: expect.any(Number),
+});
+
 const isThere = (link: string): Promise<boolean> =>
   it.index.reader.state({ link }).then(
     () => true,
@@ -30,16 +36,17 @@ const isThere = (link: string): Promise<boolean> =>
 
 test('lets the two generations change places, and counts what is left behind', async () => {
   await it.put('/after', '{}');
-  expect(await it.index.undoSwitch(undo)).toEqual({ outcome: 'SWITCHED', versionsLeftBehind: 1 });
+  expect(await it.index.undoSwitch(undo)).toEqual(answerOf(1));
   expect(await it.index.reader.pointer()).toMatchObject({ live: undo.wantedLive, previous: undo.wantedPrevious });
   expect([await isThere('/late'), await isThere('/after')]).toEqual([true, false]);
-  expect(await it.index.undoSwitch(redo)).toEqual({ outcome: 'SWITCHED', versionsLeftBehind: 2 });
+  expect(await it.index.undoSwitch(redo)).toEqual(answerOf(2));
   expect([await isThere('/late'), await isThere('/after')]).toEqual([false, true]);
 });
 
 test('asked for again, changes nothing and answers the same', async () => {
   const answers = await Promise.all([1, 2, 3].map(() => it.index.undoSwitch(undo)));
-  expect(answers).toEqual(Array(3).fill({ outcome: 'SWITCHED', versionsLeftBehind: 0 }));
+  expect(answers).toEqual(Array(3).fill(answerOf(0)));
+  expect(new Set(answers.map((answer) => answer.outcome === 'SWITCHED' && answer.floorMicros)).size).toBe(1);
   await it.put('/since', '{}');
   expect(await it.index.undoSwitch(undo)).toEqual(answers[0]);
   expect((await it.index.reader.pointer()).live).toBe(undo.wantedLive);
@@ -50,6 +57,17 @@ test('is refused where other generations are in service', async () => {
   const { live, previous } = await it.index.reader.pointer();
   expect(await it.index.undoSwitch(undo)).toEqual({ outcome: 'REFUSED', live, previous });
   expect(await it.index.reader.pointer()).toMatchObject({ live, previous });
+});
+
+test('a later one says a higher floor, also where the clock stands behind it', async () => {
+  await it.pool.query('UPDATE catalog.index SET stamp_floor = stamp_floor + 60000000');
+  const floors: number[] = [];
+  for (const request of [undo, redo, redo, undo]) {
+    const answer = await it.index.undoSwitch(request);
+    if (answer.outcome === 'SWITCHED') floors.push(answer.floorMicros);
+  }
+  const [first = 0] = floors;
+  expect(floors).toEqual([first, first + 1, first + 1, first + 2]);
 });
 
 test('lets no stamp come twice: the floor has risen over all that the other generation has given out', async () => {

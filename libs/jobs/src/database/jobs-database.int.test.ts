@@ -52,6 +52,7 @@ describe('the tables', () => {
       { name: 'SealedSecrets1795400000003' },
       { name: 'UntoldEnds1795800000004' },
       { name: 'NewestJobs1795800000005' },
+      { name: 'LateReports1796000000006' },
     ]);
   });
 

@@ -85,6 +85,20 @@ class NewestJobs1795800000005 implements MigrationInterface {
   }
 }
 
+/** What comes late changes nothing: reports of an attempt by their serial, undos by the index's floor of stamps. */
+class LateReports1796000000006 implements MigrationInterface {
+  readonly name = 'LateReports1796000000006';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      ALTER TABLE jobs.job ADD COLUMN report_serial integer NOT NULL DEFAULT 0, ADD COLUMN undo_floor_micros bigint`);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query('ALTER TABLE jobs.job DROP COLUMN report_serial, DROP COLUMN undo_floor_micros');
+  }
+}
+
 /** Half-filled pages keep heartbeats, which touch no indexed column, on their page. */
 const JOB_TABLE = `
   CREATE TABLE jobs.job (
@@ -146,4 +160,5 @@ export const MIGRATIONS = [
   SealedSecrets1795400000003,
   UntoldEnds1795800000004,
   NewestJobs1795800000005,
+  LateReports1796000000006,
 ];

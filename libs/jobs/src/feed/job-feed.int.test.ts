@@ -43,7 +43,7 @@ describe('a watch', () => {
     expect(await next(watch)).toMatchObject({ state: 'QUEUED', revision: 1 });
     const { fence } = await jobs.claim(id);
     expect(await next(watch)).toMatchObject({ state: 'RUNNING', revision: 2 });
-    await jobs.store.progress({ jobId: id, fence, phase: 'SNAPSHOT', progress: null });
+    await jobs.store.progress({ jobId: id, fence, serial: 1, phase: 'SNAPSHOT', progress: null });
     expect(await next(watch)).toMatchObject({ phase: 'SNAPSHOT', revision: 3 });
     await jobs.store.cancel(id);
     expect(await next(watch)).toMatchObject({ state: 'CANCELLING', revision: 4 });
@@ -62,8 +62,8 @@ describe('a watch', () => {
     const { jobId, fence } = await jobs.running();
     const watch = feed.watch(jobId);
     await next(watch);
-    for (let round = 0; round < 50; round++) {
-      await jobs.store.progress({ jobId, fence, phase: 'EXPORTING', progress: null });
+    for (let serial = 1; serial <= 50; serial++) {
+      await jobs.store.progress({ jobId, fence, serial, phase: 'EXPORTING', progress: null });
     }
     expect(await next(watch)).toMatchObject({ revision: 52 });
     await watch.return();

@@ -24,6 +24,7 @@ export function planClaim(seen: SeenJob, claim: NewClaim, rule: RetryRule): JobC
     leaseUntilMicros: nowMicros + leaseMicros(claim.leaseSeconds),
     startedAtMicros: job.startedAtMicros ?? nowMicros,
     attemptStartedAtMicros: nowMicros,
+    reportSerial: 0,
     ...(job.effect === null ? { phase: 'STARTING', progress: null } : {}),
   };
 }

@@ -22,6 +22,7 @@ describe('a claim', () => {
       leaseUntilMicros: NOW + 30_000_000,
       startedAtMicros: NOW,
       attemptStartedAtMicros: NOW,
+      reportSerial: 0,
       phase: 'STARTING',
       progress: null,
     });
@@ -64,6 +65,7 @@ describe('a claim', () => {
       leaseUntilMicros: NOW + 30_000_000,
       startedAtMicros: job.startedAtMicros,
       attemptStartedAtMicros: NOW,
+      reportSerial: 0,
     });
   });
 

@@ -7,6 +7,8 @@ import type { JobChanges, SeenJob } from './stored-job.js';
 export interface UndoEnd {
   readonly undone: boolean;
   readonly versionsLeftBehind: number;
+  /** The index's floor of stamps when that was so. */
+  readonly floorMicros: number;
 }
 
 /** What is to be asked of the index for the undo of this job, or its redo where it is undone. Throws NothingToUndoError. */
@@ -18,10 +20,12 @@ export function undoOf(job: Job): UndoRequest {
     : { wantedLive: previousGeneration, wantedPrevious: generation };
 }
 
-/** Undefined where the job says so already. */
-export function planUndo({ job }: SeenJob, { undone, versionsLeftBehind }: UndoEnd): JobChanges | undefined {
-  if (job.undone === undone) return undefined;
-  return { undone, result: { ...restoreOf(job), versionsLeftBehind } };
+/** Undefined where the job tells of this undo or redo already, or of a later one. */
+export function planUndo({ job }: SeenJob, end: UndoEnd): JobChanges | undefined {
+  const { undone, versionsLeftBehind, floorMicros } = end;
+  if (floorMicros <= (job.undoFloorMicros ?? -1)) return undefined;
+  const changes = { undoFloorMicros: floorMicros, result: { ...restoreOf(job), versionsLeftBehind } };
+  return job.undone === undone ? changes : { ...changes, undone };
 }
 
 function restoreOf({

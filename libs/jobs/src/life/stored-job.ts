@@ -19,6 +19,10 @@ export interface StoredJob extends Omit<Job, 'documentSelfLink'> {
   rungAtMicros: number | null;
   /** Set while its end, or its undo, has not been told: from then on whoever sees it tells it. */
   tellAtMicros: number | null;
+  /** Of the latest report that the attempt has made; 0 before its first. */
+  reportSerial: number;
+  /** What the index said with the latest undo or redo; null where nobody has undone anything. */
+  undoFloorMicros: number | null;
   /** Set when the job enters FINISHING, and never changed. */
   effect: Effect | null;
 }

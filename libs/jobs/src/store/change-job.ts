@@ -40,7 +40,7 @@ async function seeJob(database: JobsDatabase, id: string): Promise<SeenJob | und
 /** Who has ended a job tells it at once; if that has not been done by then, a sweep does. */
 const TELL_AFTER_MICROS = 5_000_000;
 
-/** One statement, which erases the secrets of a job that it ends, and notes that this is to be told; undefined when state, fence or lease are no longer those of `seen`. */
+/** One statement, which erases the secrets of a job that it ends, and notes that this is to be told; undefined when state, fence, lease or undo are no longer those of `seen`. */
 async function compareAndSet(
   database: JobsDatabase,
   seen: StoredJob,
@@ -61,11 +61,13 @@ async function compareAndSet(
         .set(values)
         .where('id = :seenId AND state = :seenState AND fence = :seenFence')
         .andWhere('lease_until_micros IS NOT DISTINCT FROM :seenLease')
+        .andWhere('undo_floor_micros IS NOT DISTINCT FROM :seenUndo')
         .setParameters({
           seenId: seen.id,
           seenState: seen.state,
           seenFence: seen.fence,
           seenLease: seen.leaseUntilMicros,
+          seenUndo: seen.undoFloorMicros,
         })
         .returning('*')
         .execute(),

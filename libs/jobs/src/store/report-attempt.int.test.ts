@@ -22,8 +22,8 @@ const PROGRESS: JobProgress = {
   etaSeconds: null,
 };
 const beat = (fence: number): { fence: number; leaseSeconds: number } => ({ fence, leaseSeconds: LEASE_SECONDS });
-const progressOf = (claim: Claim): Promise<boolean> =>
-  jobs.store.progress({ jobId: claim.jobId, fence: claim.fence, phase: 'EXPORTING', progress: PROGRESS });
+const progressOf = ({ jobId, fence }: Claim): Promise<boolean> =>
+  jobs.store.progress({ jobId, fence, serial: 1, phase: 'EXPORTING', progress: PROGRESS });
 
 describe('a heartbeat', () => {
   test('extends the lease, also one that ran out a moment ago, and is no new revision', async () => {
@@ -70,8 +70,21 @@ describe('progress', () => {
     const claim = await jobs.running();
     expect(await progressOf(claim)).toBe(true);
     expect(await jobs.store.get(claim.jobId)).toMatchObject({ phase: 'EXPORTING', progress: PROGRESS, revision: 3 });
-    expect(await jobs.store.progress({ ...claim, phase: 'VERIFYING', progress: null })).toBe(true);
+    expect(await jobs.store.progress({ ...claim, serial: 2, phase: 'VERIFYING', progress: null })).toBe(true);
     expect(await jobs.store.get(claim.jobId)).toMatchObject({ phase: 'VERIFYING', progress: null, revision: 4 });
+  });
+
+  test('overtaken by a later report of its attempt changes nothing; the next attempt counts anew', async () => {
+    const claim = await jobs.running();
+    expect(await jobs.store.progress({ ...claim, serial: 2, phase: 'VERIFYING', progress: null })).toBe(true);
+    for (const serial of [1, 2]) {
+      expect(await jobs.store.progress({ ...claim, serial, phase: 'EXPORTING', progress: PROGRESS })).toBe(false);
+    }
+    expect(await jobs.store.get(claim.jobId)).toMatchObject({ phase: 'VERIFYING', progress: null, revision: 3 });
+    await jobs.loseLease(claim.jobId);
+    await jobs.store.expireLeases(10);
+    await jobs.makeDue(claim.jobId);
+    expect(await progressOf(await jobs.claim(claim.jobId))).toBe(true);
   });
 
   test('that comes late changes nothing', async () => {

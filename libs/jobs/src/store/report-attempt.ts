@@ -33,14 +33,16 @@ export async function heartbeat(
 
 /**
  * Shows where a running attempt is; false when it has no say any more. Progress that comes late, when the job is
- * FINISHING already, is no news.
+ * FINISHING already or a later report was faster, is no news.
  */
 export async function progress(database: JobsDatabase, report: ProgressReport): Promise<boolean> {
   const moved = await database.rows`
     WITH moved AS (
       UPDATE jobs.job
-      SET phase = ${report.phase}, progress = ${JSON.stringify(report.progress)}::json, revision = revision + 1
+      SET phase = ${report.phase}, progress = ${JSON.stringify(report.progress)}::json,
+        report_serial = ${report.serial}, revision = revision + 1
       WHERE id = ${asJobId(report.jobId)} AND fence = ${report.fence} AND state = ANY(${LEASED_STATES})
+        AND report_serial < ${report.serial}
       RETURNING 1
     )
     SELECT FROM moved`;

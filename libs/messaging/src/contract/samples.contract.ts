@@ -4,7 +4,7 @@ export const JOB = '01990000-0000-7000-8000-000000000001';
 export const OTHER_JOB = '01990000-0000-7000-8000-000000000002';
 
 export function progress(fence: number): ProgressReport {
-  return { jobId: JOB, fence, phase: 'EXPORTING', progress: null };
+  return { jobId: JOB, fence, serial: 1, phase: 'EXPORTING', progress: null };
 }
 
 export function settled(fence: number): SettledReport {
