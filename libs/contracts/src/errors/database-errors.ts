@@ -27,8 +27,8 @@ const SOCKET_ERRORS = new Set([
 ]);
 /** What the driver says, without a code, of a connection that is gone. */
 const LOST = /^Connection terminated|timeout exceeded when trying to connect|^Query read timeout|and is not queryable$/;
-/** SQLSTATE classes 08 (connection), 57P (shutdown), 53300 (too many connections). */
-const UNAVAILABLE = /^(08|57P|53300)/;
+/** SQLSTATE classes 08 (connection), 57P (shutdown), 25P03 (ended for a pause too long), 53300 (too many connections). */
+const UNAVAILABLE = /^(08|57P|25P03|53300)/;
 const FULL = '53100';
 
 /** The coded error behind a driver's error, by SQLSTATE or socket code; undefined where it is neither lost nor full. */

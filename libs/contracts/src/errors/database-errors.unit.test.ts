@@ -6,6 +6,7 @@ test.each([
   [{ code: '53100' }, 'DATABASE_FULL'],
   [{ code: '57P01' }, 'DATABASE_UNAVAILABLE'],
   [{ code: '08006' }, 'DATABASE_UNAVAILABLE'],
+  [{ code: '25P03' }, 'DATABASE_UNAVAILABLE'],
   [{ code: '53300' }, 'DATABASE_UNAVAILABLE'],
   [{ code: 'ECONNREFUSED' }, 'DATABASE_UNAVAILABLE'],
   [new Error('Connection terminated unexpectedly'), 'DATABASE_UNAVAILABLE'],
