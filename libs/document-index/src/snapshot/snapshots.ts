@@ -30,6 +30,8 @@ interface Session {
   readonly idleSince: NodeJS.Timeout;
   /** Those that are being read. */
   readonly copies: Set<RangeCopy>;
+  /** Copies that are about to be read. */
+  beginning: number;
   readonly onLost: () => void;
   /** Of rows, for a part. */
   readonly partBytes: number;
@@ -78,6 +80,7 @@ export class Snapshots {
       ...attempt,
       idleSince: this.#idleTimer(sessionId),
       copies: new Set(),
+      beginning: 0,
       onLost,
       partBytes,
       parts: 0,
@@ -91,14 +94,19 @@ export class Snapshots {
   async copy(sessionId: string, range: Range): Promise<PartCopy> {
     const session = this.#use(sessionId);
     const maxRawBytes = partBytesAfter(session.parts++, session.partBytes);
-    const copy = await session.reader.copy(range);
-    session.copies.add(copy);
-    const end = async (): Promise<void> => {
-      if (!session.copies.delete(copy)) return;
-      session.idleSince.refresh();
-      await copy.end();
-    };
-    return { rows: copy.rows, end, maxRawBytes };
+    session.beginning++;
+    try {
+      const copy = await session.reader.copy(range);
+      session.copies.add(copy);
+      const end = async (): Promise<void> => {
+        if (!session.copies.delete(copy)) return;
+        session.idleSince.refresh();
+        await copy.end();
+      };
+      return { rows: copy.rows, end, maxRawBytes };
+    } finally {
+      session.beginning--;
+    }
   }
 
   async placeAfter(sessionId: string, range: Range, count: number): Promise<string> {
@@ -150,7 +158,7 @@ export class Snapshots {
   #idleTimer(sessionId: string): NodeJS.Timeout {
     const idle = (): void => {
       const session = this.#sessions.get(sessionId);
-      if (session && session.copies.size > 0) return void session.idleSince.refresh();
+      if (session && session.copies.size + session.beginning > 0) return void session.idleSince.refresh();
       this.options.log.warn({ sessionId }, 'a snapshot that nobody reads from was closed');
       void this.close(sessionId);
     };
