@@ -34,6 +34,7 @@ interface Index {
 
 type Operation = (index: Index, versions: number) => Promise<unknown>;
 
+const writeMillis = 60_000;
 const SMALL = 2000;
 const LARGE = 16 * SMALL;
 
@@ -81,8 +82,8 @@ afterAll(async () => {
 async function costAt(versions: number, operation: Operation): Promise<Cost> {
   const database = databases.get(versions)!;
   return await database.costOf(async () => {
-    const connections = openConnections({ url: database.url, parallelism: 1, log });
-    const [readers, writers] = [connections.readers, connections.writers].map((pool) => ({ pool, indexId: 1 }));
+    const connections = openConnections({ url: database.url, parallelism: 1, log, writeMillis });
+    const [readers, writers] = [connections.readers, connections.writers].map((pool) => ({ pool, indexId: 1, writeMillis }));
     const reader = new DocumentReader(readers!);
     const write = (request: WriteRequest): Promise<unknown> => writeDocument(writers!, request);
     await operation({ reader, readers: readers!, writers: writers!, write }, versions);

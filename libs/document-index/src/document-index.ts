@@ -44,19 +44,22 @@ export interface DocumentIndexOptions {
   readonly log: Logger;
   /** How long an abandoned snapshot or staged generation is held open. */
   readonly idleMillis?: number;
+  /** Bound of one statement of a writer and of its pauses, so that a switch or a snapshot never waits long for it. */
+  readonly writeMillis?: number;
 }
 
 const INDEX_NAME = 'document-index';
+const WRITE_MILLIS = 3000;
 /** At once, on however many cores: each holds up to two batches in memory. */
 const BULK_WRITES = 2;
 
 export async function openDocumentIndex(options: DocumentIndexOptions): Promise<DocumentIndex> {
-  const { databaseUrl, parallelism, log } = options;
+  const { databaseUrl, parallelism, log, writeMillis = WRITE_MILLIS } = options;
   const catalog = await openCatalog(databaseUrl, INDEX_NAME);
   const { indexId } = catalog;
-  const connections = openConnections({ url: databaseUrl, parallelism, log });
+  const connections = openConnections({ url: databaseUrl, parallelism, log, writeMillis });
   const readers = { pool: connections.readers, indexId };
-  const writers = { pool: connections.writers, indexId };
+  const writers = { pool: connections.writers, indexId, writeMillis };
   const sessions = { pool: connections.sessions, indexId };
   const sessionOptions = {
     indexId,

@@ -1,6 +1,12 @@
 import pg from 'pg';
 
-import { openDocumentIndex, parseDocument, type DocumentIndex, type WriteResult } from '@tidemark/document-index';
+import {
+  openDocumentIndex,
+  parseDocument,
+  type DocumentIndex,
+  type DocumentIndexOptions,
+  type WriteResult,
+} from '@tidemark/document-index';
 import { silentLogger } from '@tidemark/platform';
 
 import { createTestDatabase } from './test-database.js';
@@ -15,12 +21,20 @@ export interface TestIndex {
   delete(link: string): Promise<WriteResult>;
   /** Several documents in one transaction; null deletes. Returns its stamp. */
   batch(documents: Readonly<Record<string, object | null>>): Promise<number | null>;
+  /** Sweeps until nothing is left to drop: a table may be in autovacuum's hands. Returns how many were dropped. */
+  sweepAll(): Promise<number>;
   close(): Promise<void>;
 }
 
-export async function openTestIndex(options: { idleMillis?: number } = {}): Promise<TestIndex> {
+/** What writers wait for is in the test's hands, so they have long. */
+const PATIENT = { writeMillis: 60_000 };
+
+export async function openTestIndex(
+  options: Pick<DocumentIndexOptions, 'idleMillis' | 'writeMillis'> = {},
+): Promise<TestIndex> {
   const database = await createTestDatabase();
-  const index = await openDocumentIndex({ databaseUrl: database.url, parallelism: 2, log: silentLogger, ...options });
+  const ours = { databaseUrl: database.url, parallelism: 2, log: silentLogger };
+  const index = await openDocumentIndex({ ...ours, ...PATIENT, ...options });
   const pool = new pg.Pool({ connectionString: database.url });
   pool.on('error', () => undefined);
   return {
@@ -35,6 +49,12 @@ export async function openTestIndex(options: { idleMillis?: number } = {}): Prom
       );
       const { lastUpdateTimeMicros } = await index.writeLines(linesOf(lines));
       return lastUpdateTimeMicros;
+    },
+    sweepAll: async () => {
+      let dropped = 0;
+      do dropped += await index.sweep();
+      while ((await pool.query(`SELECT FROM catalog.generation WHERE phase = 'DROPPING'`)).rowCount);
+      return dropped;
     },
     close: async () => {
       await index.close();

@@ -30,6 +30,8 @@ export interface ConnectionOptions {
   readonly url: string;
   readonly parallelism: number;
   readonly log: Logger;
+  /** Between two statements of a writer's transaction. */
+  readonly writeMillis: number;
 }
 
 /** Of one pool: all of them together stay below what a server lets in by default. */
@@ -39,7 +41,7 @@ const CONNECT_TIMEOUT_MILLIS = 10_000;
 const types = new pg.TypeOverrides();
 types.setTypeParser(pg.types.builtins.INT8, exactNumber);
 
-export function openConnections({ url, parallelism, log }: ConnectionOptions): Connections {
+export function openConnections({ url, parallelism, log, writeMillis }: ConnectionOptions): Connections {
   let closing = false;
   const pool = (name: string, max: number, { settings = {}, ...more }: PoolOptions = {}): pg.Pool => {
     const opened = new pg.Pool({
@@ -67,7 +69,9 @@ export function openConnections({ url, parallelism, log }: ConnectionOptions): C
     readers: pool('reader', atMost(4 * parallelism), {
       settings: { statement_timeout: '30000', default_transaction_read_only: 'on', jit: 'off' },
     }),
-    writers: pool('writer', atMost(4 * parallelism), { settings: { idle_in_transaction_session_timeout: '3000' } }),
+    writers: pool('writer', atMost(4 * parallelism), {
+      settings: { idle_in_transaction_session_timeout: String(writeMillis) },
+    }),
     parts: pool('part', atMost(2 * parallelism), {
       settings: { ...unbounded, max_parallel_workers_per_gather: '0', jit: 'off' },
       stream: socketFor,

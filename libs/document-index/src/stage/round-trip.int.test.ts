@@ -56,7 +56,7 @@ describe('over generated histories', () => {
       }),
       { numRuns: 6 },
     );
-  });
+  }, 120_000);
 
   test('the count of documents is of those that are there', async () => {
     const copied = await copySnapshot(source.index);

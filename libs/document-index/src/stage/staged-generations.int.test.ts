@@ -208,6 +208,9 @@ describe('parts', () => {
     const slow = new Readable({ read: () => undefined });
     slow.push(row('/a', 0, 1));
     const first = it.index.staged.load(sessionId, 1, slow);
+    const loading = `SELECT FROM pg_locks
+      WHERE relation = 'index_${generation}.document_version'::regclass AND mode = 'RowExclusiveLock'`;
+    while ((await it.pool.query(loading)).rowCount === 0) await it.pool.query('SELECT pg_sleep(0.005)');
     expect(await it.index.staged.load(sessionId, 2, rows(row('/b', 0, 1)))).toMatchObject({ rowsLoaded: 1 });
     slow.destroy(new Error('the archive broke off'));
     await expect(first).rejects.toThrow('the archive broke off');
@@ -239,7 +242,7 @@ test('a generation is owned while it is loaded and built; a built one that waits
     return held.length;
   };
   const { sessionId } = await it.index.staged.open(request());
-  await it.index.sweep();
+  await it.sweepAll();
   await it.index.staged.load(sessionId, 0, rows(row('/a', 0, 1)));
   expect(await owners()).toBe(1);
   it.index.staged.build(sessionId);
@@ -248,7 +251,7 @@ test('a generation is owned while it is loaded and built; a built one that waits
   expect(it.index.staged.buildStatus(sessionId).state).toBe('DONE');
   expect(await it.index.sweep()).toBe(0);
   await it.index.staged.discard(sessionId);
-  expect(await it.index.sweep()).toBe(1);
+  expect(await it.sweepAll()).toBe(1);
 });
 
 describe('the sweep', () => {
@@ -260,7 +263,7 @@ describe('the sweep', () => {
   };
 
   test('drops what was given up, keeps what is owned or young', async () => {
-    await it.index.sweep();
+    await it.sweepAll();
     const { live } = await it.index.reader.pointer();
     const owned = await it.index.staged.open(request());
     await it.pool.query(`UPDATE catalog.generation SET opened_at = now() - interval '1 hour' WHERE id = $1`, [
@@ -268,16 +271,16 @@ describe('the sweep', () => {
     ]);
     expect(await it.index.sweep()).toBe(0);
     await it.index.staged.close(owned.sessionId);
-    expect(await it.index.sweep()).toBe(1);
+    expect(await it.sweepAll()).toBe(1);
     expect(await generations()).toEqual([live]);
 
     const young = await it.index.staged.open(request());
     await it.index.staged.close(young.sessionId);
     expect(await it.index.sweep()).toBe(0);
     const next = await it.index.staged.open(request());
-    expect(await it.index.sweep()).toBe(1);
+    expect(await it.sweepAll()).toBe(1);
     await it.index.staged.discard(next.sessionId);
-    expect(await it.index.sweep()).toBe(1);
+    expect(await it.sweepAll()).toBe(1);
     expect(await generations()).toEqual([live]);
     expect(await contentOf(it.index)).toEqual(before);
   });

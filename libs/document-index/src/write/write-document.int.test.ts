@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { MAX_DOCUMENT_BYTES } from '@tidemark/contracts';
-import { openTestIndex, type TestIndex } from '@tidemark/testing';
+import { holdLocks, openTestIndex, type TestIndex } from '@tidemark/testing';
 
 import { documentText, parseDocument } from '../json/document-json.js';
 import type { WriteRequest, WriteResult } from './write-document.js';
@@ -152,6 +152,16 @@ describe('writers at once', () => {
     };
     await Promise.all(Array.from({ length: 10 }, increment));
     expect(await read('/race/counter')).toContain('"n":10');
+  });
+
+  test('one that waits for a row for longer than it may is told that the index is too busy', async () => {
+    const bounded = await openTestIndex({ writeMillis: 3000 });
+    await bounded.put('/held', '{"n":1}');
+    const held = await holdLocks(bounded.databaseUrl, 'SELECT FROM index_1.document FOR UPDATE');
+    await expect(bounded.put('/held', '{"n":2}')).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE' });
+    await held.end();
+    expect((await bounded.put('/held', '{"n":3}')).version).toMatchObject({ version: 1, body: '{"n":3}' });
+    await bounded.close();
   });
 
   test('a stamp never falls behind the floor or the document’s last one', async () => {

@@ -9,6 +9,8 @@ import { withTransaction } from '../postgres/transaction.js';
 export interface WriteContext {
   readonly pool: pg.Pool;
   readonly indexId: number;
+  /** Bound of one statement, waits for rows included. */
+  readonly writeMillis: number;
 }
 
 /** A transaction that holds the writers' lock, in the generation that was live after the lock was granted. */
@@ -30,8 +32,6 @@ export interface LockedDocument {
 /** Microseconds of the database's clock at the very moment. */
 export const CLOCK = `(extract(epoch FROM clock_timestamp()) * 1000000)::bigint`;
 
-/** Bound of one statement, so that a switch or a snapshot never waits long for a writer. */
-const STATEMENT_MILLIS = 3000;
 /** Longer than a switch may hold up the writers behind it. */
 const LOCK_MILLIS = 15_000;
 
@@ -40,13 +40,13 @@ const LOCK_MILLIS = 15_000;
  * read in the same one it would be the pointer from before a switch that the lock waited for.
  */
 export async function inWriteTransaction<T>(
-  { pool, indexId }: WriteContext,
+  { pool, ...context }: WriteContext,
   work: (transaction: WriteTransaction) => Promise<T>,
 ): Promise<T> {
   return await withTransaction(
     pool,
     async (client) => {
-      const { live, floor } = await lockAndReadPointer(client, indexId);
+      const { live, floor } = await lockAndReadPointer(client, context);
       return await work({ client, generation: live, tables: tablesOf(live), floor });
     },
     'BEGIN ISOLATION LEVEL READ COMMITTED',
@@ -77,11 +77,14 @@ export async function raiseFloor({ client }: WriteTransaction, indexId: number, 
   ]);
 }
 
-async function lockAndReadPointer(client: pg.PoolClient, indexId: number): Promise<IndexPointer> {
+async function lockAndReadPointer(
+  client: pg.PoolClient,
+  { indexId, writeMillis }: Omit<WriteContext, 'pool'>,
+): Promise<IndexPointer> {
   const answers: unknown = await client.query(
-    `SET LOCAL lock_timeout = ${LOCK_MILLIS};
+    `SET LOCAL lock_timeout = ${Math.max(LOCK_MILLIS, writeMillis)};
      SELECT pg_advisory_xact_lock_shared(${LOCKS.writers}, ${indexId});
-     SET LOCAL statement_timeout = ${STATEMENT_MILLIS};
+     SET LOCAL statement_timeout = ${writeMillis};
      ${pointerQuery(indexId)}`,
   );
   const pointer = (answers as pg.QueryResult<IndexPointer>[]).at(-1)?.rows[0];
