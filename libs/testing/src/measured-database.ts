@@ -25,6 +25,7 @@ export class MeasuredDatabase {
   static async open(serverUrl = testServerUrl()): Promise<MeasuredDatabase> {
     const database = await createTestDatabase(serverUrl);
     const pool = new pg.Pool({ connectionString: database.url, application_name: OUR_NAME, max: 1 });
+    pool.on('error', () => undefined);
     return new MeasuredDatabase(database, await PostgresProxy.open(serverUrl), pool);
   }
 

@@ -5,6 +5,8 @@ import { text } from 'node:stream/consumers';
 
 import { afterEach, describe, expect, test } from '@jest/globals';
 
+import { unusedPort } from '@tidemark/platform';
+
 import { InternalHttp, ServiceSilentError } from './internal-http.js';
 
 const http = new InternalHttp('the index-service');
@@ -15,22 +17,14 @@ afterEach(() => {
   server?.close();
 });
 
-async function listen(port = 0): Promise<number> {
+async function listen(port: number): Promise<void> {
   server = createServer((_request, response) => response.end('{"ok":true}')).listen(port, '127.0.0.1');
   await once(server, 'listening');
-  return (server.address() as AddressInfo).port;
-}
-
-/** A port that nobody listens on. */
-async function closedPort(): Promise<number> {
-  const port = await listen();
-  server?.close();
-  return port;
 }
 
 describe('the first call of an attempt', () => {
   test('waits for a service that only just starts', async () => {
-    const port = await closedPort();
+    const port = await unusedPort();
     const answer = http.firstJson({ url: `http://127.0.0.1:${port}/`, signal });
     await expect(http.json({ url: `http://127.0.0.1:${port}/`, signal })).rejects.toThrow('cannot be reached');
     await listen(port);
@@ -39,7 +33,7 @@ describe('the first call of an attempt', () => {
 
   test('does not wait when it is told to stop', async () => {
     const stop = new AbortController();
-    const answer = http.firstJson({ url: `http://127.0.0.1:${await closedPort()}/`, signal: stop.signal });
+    const answer = http.firstJson({ url: `http://127.0.0.1:${await unusedPort()}/`, signal: stop.signal });
     stop.abort(new Error('stop'));
     await expect(answer).rejects.toThrow('stop');
   });
@@ -61,7 +55,7 @@ describe('the first call of an attempt', () => {
 describe('a service that took a call', () => {
   const hasty = http.within(20);
   /** Long enough for a service that lives to say so on a busy machine. */
-  const patient = http.within(500);
+  const patient = http.within(3000);
 
   /** A service that does with a call what is given, and shows that it lives as long as it is asked to. */
   async function serve(isAlive: () => boolean, onCall: (response: ServerResponse) => void): Promise<string> {

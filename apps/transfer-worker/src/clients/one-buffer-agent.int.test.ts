@@ -14,6 +14,7 @@ let agent: OneBufferAgent;
 beforeEach(async () => {
   agent = new OneBufferAgent({ keepAlive: true });
   server = createServer((_request, response) => response.end(CONTENT)).listen(0, '127.0.0.1');
+  server.keepAliveTimeout = 60_000;
   await once(server, 'listening');
 });
 afterEach(() => {
