@@ -39,8 +39,10 @@ describe('uploads with names', () => {
       orders.flatMap((third) => [put(ONE, third, named('one')), put(OTHER, third, named('other'))]),
     );
     for (const { status } of answers) expect([200, 201, 202, 204]).toContain(status);
-    expect([ONE, OTHER]).toContainEqual(await depot.content('a.zip'));
-    expect((await depot.list()).uploads).toEqual([]);
+    const content = await depot.content('a.zip');
+    expect(isSame(content, ONE) || isSame(content, OTHER)).toBe(true);
+    // The second of two equal pieces begins anew where the other upload has taken the archive's place in between.
+    expect((await depot.list()).uploads.length).toBeLessThanOrEqual(1);
   });
 
   test('know a piece that is sent again when they are whole, and none that is another', async () => {
@@ -80,7 +82,7 @@ describe('uploads with names', () => {
     };
     const sent = depot.open('a.zip', { method: 'PUT', headers });
     sent.write(ONE.subarray(0, 1000));
-    while ((await depot.list()).uploads.length === 0);
+    while ((await depot.received()) < 1000);
     await depot.call('a.zip', { method: 'DELETE', headers: named('one') });
     sent.end(ONE.subarray(1000, THIRD));
     expect(refusalOf(await answerOf(sent)).code).toBe('UPLOAD_CONFLICT');
@@ -128,7 +130,7 @@ test('two pieces of one place at once: the second is held against the first', as
   const headers = { 'content-range': `bytes 0-${THIRD - 1}/${SIZE}`, 'content-length': String(THIRD) };
   const first = depot.open('a.zip', { method: 'PUT', headers });
   first.write(ONE.subarray(0, 1000));
-  while ((await depot.list()).uploads.length === 0);
+  while ((await depot.received()) < 1000);
   const second = put(OTHER, 0);
   first.end(ONE.subarray(1000, THIRD));
   const statuses = [(await answerOf(first)).status, (await second).status].sort();

@@ -4,6 +4,8 @@ import {
   mkdtemp,
   readdir,
   readFile,
+  readlink,
+  realpath,
   rename,
   rm,
   stat,
@@ -169,15 +171,17 @@ describe.each(ACCESSES)('in a folder (%s)', (access) => {
   });
 
   test('no descriptor stays open', async () => {
-    const before = await openDescriptors();
+    const before = await openDescriptors(place.base);
     await backup(place.at('x/y/a.zip'));
-    await (await place.at('x/y/a.zip').open(go)).close();
+    const source = await place.at('x/y/a.zip').open(go);
+    expect(await openDescriptors(place.base)).toBeGreaterThan(before);
+    await source.close();
     await (await place.at('x/y/a.zip').draft({ ...attempt, fence: 2 }, go)).discard();
     await symlink('../outside', join(place.root, 'link'));
     await expect(place.at('link/a.zip').draft(attempt, go)).rejects.toThrow();
     await expect(place.at('x').open(go)).rejects.toThrow();
     await expect(place.at('x/y/a.zip/z').draft(attempt, go)).rejects.toThrow();
-    expect(await openDescriptors()).toBe(before);
+    expect(await openDescriptors(place.base)).toBe(before);
   });
 });
 
@@ -190,6 +194,11 @@ onLinux('a file system that lets nobody write, not even the superuser, is DESTIN
   });
 });
 
-async function openDescriptors(): Promise<number> {
-  return (await readdir('/dev/fd')).length;
+/** Those below a folder where the system tells, for others of the process come and go; else all of them. */
+async function openDescriptors(below: string): Promise<number> {
+  const descriptors = await readdir('/dev/fd');
+  if (process.platform !== 'linux') return descriptors.length;
+  const base = await realpath(below);
+  const files = await Promise.all(descriptors.map((name) => readlink(join('/proc/self/fd', name)).catch(() => '')));
+  return files.filter((file) => file.startsWith(base)).length;
 }

@@ -38,8 +38,8 @@ export function rootUnderTest(access: FolderAccess): RootUnderTest {
   return place;
 }
 
-export async function backup(destination: Destination, content = randomBytes(100)): Promise<void> {
-  const draft = await destination.draft(attempt, go);
+export async function backup(destination: Destination, content = randomBytes(100), by = attempt): Promise<void> {
+  const draft = await destination.draft(by, go);
   draft.output.end(content);
-  await destination.finish(await draft.seal(), attempt, go);
+  await destination.finish(await draft.seal(), by, go);
 }

@@ -10,8 +10,9 @@ import { TidemarkError } from '@tidemark/contracts';
 import { seededNumbers } from '@tidemark/testing';
 
 import { go, readAll } from '../contract/place-under-test.contract.js';
+import type { AttemptId } from '../destination.js';
 import { FileDestination } from './file-destination.js';
-import { backup } from './root-under-test.contract.js';
+import { attempt, backup } from './root-under-test.contract.js';
 
 const onLinux = process.platform === 'linux' ? test : test.skip;
 const ROUNDS = 800;
@@ -52,6 +53,9 @@ async function swap(names: Readonly<Record<string, readonly string[]>>, seed: nu
   await new Promise((begun) => swapping?.once('message', begun));
 }
 
+/** A later attempt removes the temp of one before that was refused. */
+const nth = (round: number): AttemptId => ({ ...attempt, fence: round + 1 });
+
 onLinux('the folder on the way leads in and out by turns', async () => {
   await symlink('real', join(root, 'x'));
   await swap({ [join(root, 'x')]: ['real', 'real', 'real', '../outside', 'nowhere'] }, 1);
@@ -62,7 +66,7 @@ onLinux('the folder on the way leads in and out by turns', async () => {
     const destination = new FileDestination({ root, location: root, path: join(root, path), display: path });
     try {
       if (random(2) === 0) {
-        await backup(destination, Buffer.from('an archive'));
+        await backup(destination, Buffer.from('an archive'), nth(round));
         counts.written++;
       } else {
         expect((await readAll(await destination.open(go))).toString()).toBe('an archive');
@@ -83,7 +87,8 @@ onLinux('the archive itself becomes a link out by turns', async () => {
   const destination = new FileDestination({ root, location: root, path, display: path });
   const seen: string[] = [];
   for (let round = 0; round < ROUNDS; round++) {
-    const work = round % 2 === 0 ? backup(destination, Buffer.from('an archive')) : openedAt(destination);
+    const written = (): Promise<void> => backup(destination, Buffer.from('an archive'), nth(round));
+    const work = round % 2 === 0 ? written() : openedAt(destination);
     await work.catch((error: unknown) => {
       if (!(error instanceof TidemarkError)) throw error;
       seen.push(error.code);
