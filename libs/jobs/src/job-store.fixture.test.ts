@@ -13,6 +13,8 @@ import { BACKUP, FILE_EFFECT, SWITCH_EFFECT } from './life/stored-job.fixture.te
 export const LEASE_SECONDS = 30;
 /** Retries are due at once. */
 export const AT_ONCE = { backOffSeconds: [0, 0, 0, 0] };
+/** Retries are not due before a test says so. */
+export const MUCH_LATER = { backOffSeconds: [60, 60, 60, 60] };
 
 /** A backup to a place of its own, unless said otherwise. */
 export function newJob(given: Partial<NewJob> = {}): NewJob {

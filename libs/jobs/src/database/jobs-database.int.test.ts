@@ -110,7 +110,7 @@ describe('a database that cannot be reached', () => {
     const { url } = await database();
     const network = await SwallowingNetwork.before(url);
     cleanUps.push(() => network.close());
-    const store = await open(network.url, 200);
+    const store = await open(network.url, 2_000);
     network.swallow();
     await expect(store.list({ limit: 1 })).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
     expect(await store.list({ limit: 1 })).toEqual({ jobs: [], next: null });
@@ -118,7 +118,7 @@ describe('a database that cannot be reached', () => {
 
   test('is DATABASE_UNAVAILABLE when a statement takes too long', async () => {
     const { url } = await database();
-    const store = await open(url, 200);
+    const store = await open(url, 2_000);
     const session = new pg.Client({ connectionString: url });
     await session.connect();
     await session.query('BEGIN; LOCK TABLE jobs.job');

@@ -2,13 +2,13 @@ import { randomUUID } from 'node:crypto';
 
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
-import { LEASE_SECONDS, newJob, StoreFixture } from '../job-store.fixture.test.js';
+import { LEASE_SECONDS, MUCH_LATER, newJob, StoreFixture } from '../job-store.fixture.test.js';
 import type { SealedClaimAnswer } from '../life/plan-claim.js';
 import { BACKUP, FILE_EFFECT, RESTORE } from '../life/stored-job.fixture.test.js';
 
 let jobs: StoreFixture;
 beforeAll(async () => {
-  jobs = await StoreFixture.open();
+  jobs = await StoreFixture.open({ retryRule: MUCH_LATER });
 });
 afterAll(() => jobs.close());
 

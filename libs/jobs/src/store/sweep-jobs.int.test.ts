@@ -3,12 +3,12 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { silentLogger } from '@tidemark/platform';
 
 import { JobStore } from '../index.js';
-import { LEASE_SECONDS, StoreFixture } from '../job-store.fixture.test.js';
+import { LEASE_SECONDS, MUCH_LATER, StoreFixture } from '../job-store.fixture.test.js';
 import { RESTORE, SWITCH_EFFECT } from '../life/stored-job.fixture.test.js';
 
 let jobs: StoreFixture;
 beforeAll(async () => {
-  jobs = await StoreFixture.open();
+  jobs = await StoreFixture.open({ retryRule: MUCH_LATER });
 });
 afterEach(() => jobs.clear());
 afterAll(() => jobs.close());
@@ -84,7 +84,7 @@ describe('leases that ran out', () => {
     const [job] = await jobs.store.expireLeases(10);
     expect(job).toMatchObject({ id: jobId, state: 'QUEUED', phase: null, attempts: [{ attempt: 1, error: null }] });
     expect(await jobs.column<string>(jobId, 'not_before_micros')).toBe(
-      String((job?.attempts[0]?.endedAtMicros ?? 0) + 1_000_000),
+      String((job?.attempts[0]?.endedAtMicros ?? 0) + 60_000_000),
     );
     expect(await jobs.store.heartbeat(jobId, { fence, leaseSeconds: LEASE_SECONDS })).toBe('LOST');
   });
