@@ -8,10 +8,12 @@ import {
   BACKUP_KIND,
   errorBodySchema,
   jobSchema,
+  managementStatusSchema,
   RESTORE_KIND,
   type ErrorBody,
   type Job,
   type JobState,
+  type ManagementStatus,
 } from '@tidemark/contracts';
 import { createMessaging, InProcessBroker, type Messaging } from '@tidemark/messaging';
 import { silentLogger, systemClock, type Logger } from '@tidemark/platform';
@@ -78,6 +80,8 @@ export function errorOf({ status, headers, text: body }: Answered): ErrorBody {
 export function jobOf({ text: body }: Answered): Job {
   return jobSchema.strict().parse(JSON.parse(body));
 }
+
+const isOfPause = (problem: string): boolean => /^(no answer within|changes of jobs are not heard)/.test(problem);
 
 /** A gateway on a database, a broker and a folder for archives of its own. */
 export class GatewayFixture {
@@ -166,6 +170,16 @@ export class GatewayFixture {
 
   async job(id: string): Promise<Job> {
     return jobOf(await this.ask({ path: `/core/management/jobs/${id}` }));
+  }
+
+  /** What `GET /core/management` tells; asked again where the machine stood still for longer than an answer may take. */
+  async status(): Promise<ManagementStatus> {
+    for (;;) {
+      const { status, text: body } = await this.ask({ path: '/core/management' });
+      if (status !== 200) throw new Error(`status ${status}`);
+      const told = managementStatusSchema.strict().parse(JSON.parse(body));
+      if (!Object.values(told.problems).flat().some(isOfPause)) return told;
+    }
   }
 
   /** Watches the job until it is so; its events are awaited, nothing is polled. */

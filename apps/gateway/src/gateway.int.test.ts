@@ -1,7 +1,5 @@
-import { createServer } from 'node:net';
-
 import { BACKUP_KIND } from '@tidemark/contracts';
-import { ConfigError, silentLogger, type Logger } from '@tidemark/platform';
+import { ConfigError, silentLogger, unusedPort, type Logger } from '@tidemark/platform';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { errorOf, GatewayFixture, jobOf } from './gateway.fixture.test.js';
@@ -28,8 +26,7 @@ describe('a gateway that cannot start as it was told', () => {
   });
 
   test('because its database is not there', async () => {
-    const nowhere = await closedPort();
-    const other = GatewayFixture.open({ DATABASE_URL: `postgres://postgres@127.0.0.1:${nowhere}/x` });
+    const other = GatewayFixture.open({ DATABASE_URL: `postgres://postgres@127.0.0.1:${await unusedPort()}/x` });
     await expect(other).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
   });
 });
@@ -48,8 +45,7 @@ describe('a folder for archives that cannot be used', () => {
     expect(refused).toMatchObject({ statusCode: 403, code: 'ROOT_UNUSABLE' });
     expect(refused.message).toContain(`file:${fixture.root}/archive.zip`);
     expect(warnings).toContain(refused.message);
-    const { text } = await other.ask({ path: '/core/management' });
-    expect((JSON.parse(text) as { fileRoots: unknown }).fileRoots).toEqual([
+    expect((await other.status()).fileRoots).toEqual([
       { root: fixture.root, serves: ['BACKUP', 'RESTORE'], complaint: null },
       { root: file, serves: [], complaint: refused.message },
     ]);
@@ -115,12 +111,3 @@ describe('a gateway that stops', () => {
     await first.close();
   });
 });
-
-/** A port that was free just now. */
-async function closedPort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address ? address.port : 0;
-}

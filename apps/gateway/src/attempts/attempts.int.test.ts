@@ -165,7 +165,7 @@ describe('a worker that is not heard of any more', () => {
   let hasty: GatewayFixture;
   let hastyWorker: FakeWorker;
   beforeAll(async () => {
-    hasty = await GatewayFixture.open({ TIDEMARK_LEASE_SECONDS: '1' });
+    hasty = await GatewayFixture.open({ TIDEMARK_LEASE_SECONDS: '5' });
     hastyWorker = new FakeWorker(hasty);
   });
   afterAll(() => hasty.close());

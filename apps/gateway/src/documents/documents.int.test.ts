@@ -1,6 +1,6 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 
-import { bulkResultSchema, managementStatusSchema } from '@tidemark/contracts';
+import { bulkResultSchema } from '@tidemark/contracts';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 
 import { errorOf, GatewayFixture, type Answered } from '../gateway.fixture.test.js';
@@ -152,7 +152,7 @@ describe('the index as a whole', () => {
   });
 
   test('is told of by GET /core/management', async () => {
-    const { index: figures, problems } = managementStatusSchema.parse(JSON.parse((await get('/core/management')).text));
+    const { index: figures, problems } = await fixture.status();
     expect(figures).toMatchObject({ previousGeneration: null });
     expect(problems).toEqual({ index: [], jobs: [], workers: [], queues: [], messaging: [], fileRoots: [] });
   });
