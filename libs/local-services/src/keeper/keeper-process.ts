@@ -85,7 +85,7 @@ async function end(): Promise<void> {
   if (ending) return;
   ending = true;
   for (const program of running) await endProgram(program);
-  if (removeAtEnd !== undefined) await rm(removeAtEnd, { recursive: true, force: true, maxRetries: 5 });
+  if (removeAtEnd !== undefined) await rm(removeAtEnd, { recursive: true, force: true, maxRetries: 20 });
   process.exit(0);
 }
 

@@ -32,7 +32,7 @@ export async function askPostgres(url: string, statement: string): Promise<Rows>
 
 /** An error of the server has its SQLSTATE; whatever else happened, it could not be reached. */
 function codedError(host: string, error: unknown): Error {
-  const { code, message } = error as { code?: unknown; message: string };
-  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) return new ServerRefusedError(code, message);
+  const { message } = error as Error;
+  if (error instanceof pg.DatabaseError && error.code !== undefined) return new ServerRefusedError(error.code, message);
   return new ServerUnreachableError(host, message, { cause: error });
 }
