@@ -52,11 +52,12 @@ export function spawnOwner(
   return { owner, allGone };
 }
 
-/** Resolves when a path below `above` is as wanted; whoever makes and removes paths there is another process. */
-export async function contains(above: string, wanted: (path: string) => boolean): Promise<void> {
+/** The first path below `above` that is as wanted; whoever makes and removes paths there is another process. */
+export async function contains(above: string, wanted: (path: string) => boolean): Promise<string> {
   for (;;) {
     const paths = await readdir(above, { recursive: true }).catch(() => []);
-    if (paths.some(wanted)) return;
+    const found = paths.find(wanted);
+    if (found !== undefined) return found;
     await sleep(5);
   }
 }

@@ -1,9 +1,16 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 
 import { describe, expect, test } from '@jest/globals';
 
 import { unusedPort } from './unused-port.js';
+
+/** Where the system has been told to give other ports to connections, nothing is promised. */
+async function firstForConnections(): Promise<number> {
+  const range = await readFile('/proc/sys/net/ipv4/ip_local_port_range', 'utf8').catch(() => '');
+  return range === '' ? Infinity : Number.parseInt(range, 10);
+}
 
 describe('unusedPort', () => {
   test('gives ports that can be listened on, each once, and none that a connection is given', async () => {
@@ -11,7 +18,9 @@ describe('unusedPort', () => {
     expect(new Set(ports).size).toBe(50);
     const anyPort = createServer().listen(0, '127.0.0.1');
     await once(anyPort, 'listening');
-    expect(Math.max(...ports)).toBeLessThan((anyPort.address() as AddressInfo).port);
+    if ((await firstForConnections()) >= 32_000) {
+      expect(Math.max(...ports)).toBeLessThan((anyPort.address() as AddressInfo).port);
+    }
     const server = createServer().listen(ports[0], '127.0.0.1');
     await once(server, 'listening');
     for (const each of [anyPort, server]) each.close();

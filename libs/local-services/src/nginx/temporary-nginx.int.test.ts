@@ -1,11 +1,12 @@
-import { readdir } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import { silentLogger as log } from '@tidemark/platform';
 
 import { NoNginxError } from '../errors.js';
 import { packagesOf } from '../host/debian-packages.js';
-import { temporaryFolder } from '../host/folders.js';
+import { isThere } from '../host/folders.js';
 import { ordinaryUser, type OrdinaryUser } from '../ordinary-user.fixture.test.js';
 import { allGone, own } from '../owner.fixture.test.js';
 import { findNginx, isWanted } from './find-nginx.js';
@@ -27,6 +28,12 @@ const START = `(async () => {
   return temporaryNginx({ program: await findNginx(log), server, logFormat: '$request_uri' });
 })()`;
 
+/** Where an nginx has all that it writes, as its command line says. */
+async function folderOf(pid: number): Promise<string> {
+  const { stdout } = await promisify(execFile)('ps', ['-o', 'args=', '-p', String(pid)]);
+  return / -p (\S+) /.exec(stdout)?.[1] ?? '';
+}
+
 let somebody: OrdinaryUser;
 beforeAll(async () => {
   somebody = await ordinaryUser();
@@ -35,16 +42,14 @@ afterAll(() => somebody.remove());
 
 whereItIs('nginx', () => {
   test('serves, and goes with the process that it belongs to, with all that it wrote', async () => {
-    const folders = async (): Promise<string[]> =>
-      (await readdir(await temporaryFolder(undefined))).filter((name) => name.startsWith('tidemark-nginx-'));
-    const before = await folders();
     const { owner, said, allGone: keepersGone } = await own(START);
     expect(await (await fetch(`${said.url}/served`)).text()).toBe('here');
-    expect((await folders()).length).toBe(before.length + 1);
+    const folder = await folderOf(said.pid);
+    expect(await isThere(folder)).toBe(true);
     owner.kill('SIGKILL');
     await keepersGone;
     await allGone([said.pid]);
-    expect(await folders()).toEqual(before);
+    expect(await isThere(folder)).toBe(false);
   });
 
   test('is had and run by an ordinary user as well', async () => {

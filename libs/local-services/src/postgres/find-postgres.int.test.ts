@@ -2,9 +2,8 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { ConfigError, silentLogger as log } from '@tidemark/platform';
+import { ConfigError, silentLogger as log, unusedPort } from '@tidemark/platform';
 
-import { freePort } from '../host/free-port.js';
 import { dropAbandonedDatabases } from './abandoned-databases.js';
 import { askPostgres } from './ask-postgres.js';
 import { findPostgres, obstacleAt } from './find-postgres.js';
@@ -57,7 +56,7 @@ describe('findPostgres', () => {
   });
 
   test('starts one when nobody answers, and says so', async () => {
-    const usualUrl = `postgres://postgres@127.0.0.1:${await freePort(0)}/postgres`;
+    const usualUrl = `postgres://postgres@127.0.0.1:${await unusedPort()}/postgres`;
     const found = await findPostgres({ setting: undefined, log, usualUrl });
     expect(found.line).toContain(`nobody answers at ${new URL(usualUrl).host}`);
     await found.stop();

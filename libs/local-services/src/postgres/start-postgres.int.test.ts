@@ -1,11 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, chown, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { silentLogger as log, sleep } from '@tidemark/platform';
+import { silentLogger as log, sleep, unusedPort } from '@tidemark/platform';
 
 import {
   ClusterVersionError,
@@ -105,9 +105,9 @@ describe('a server on a folder', () => {
   });
 
   test('names a port that is taken, and leaves the folder free', async () => {
-    const other = createServer().listen(0, '127.0.0.1');
+    const port = await unusedPort();
+    const other = createServer().listen(port, '127.0.0.1');
     await once(other, 'listening');
-    const { port } = other.address() as AddressInfo;
     await expect(startPostgres({ folder, log, port })).rejects.toThrow(new PortTakenError(port));
     other.close();
     await once(other, 'close');

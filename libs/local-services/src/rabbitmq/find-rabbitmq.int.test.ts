@@ -2,10 +2,9 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo } from 'node:net';
 
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
-import { ConfigError, silentLogger as log } from '@tidemark/platform';
+import { ConfigError, silentLogger as log, unusedPort } from '@tidemark/platform';
 
 import { NoRabbitMqError } from '../errors.js';
-import { freePort } from '../host/free-port.js';
 import { askRabbitMq } from './ask-rabbitmq.js';
 import { findRabbitMq, type FoundRabbitMq } from './find-rabbitmq.js';
 
@@ -16,7 +15,7 @@ let usualUrl: string;
 let started: FoundRabbitMq;
 
 beforeAll(async () => {
-  usualUrl = `amqp://guest:guest@127.0.0.1:${await freePort(0)}`;
+  usualUrl = `amqp://guest:guest@127.0.0.1:${await unusedPort()}`;
   started = await findRabbitMq({ setting: undefined, log, usualUrl });
 });
 
