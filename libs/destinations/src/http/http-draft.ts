@@ -25,9 +25,6 @@ export interface HttpDraftParts extends OpeningParts {
   readonly onSent: (archive: SealedArchive, identity: Identity) => void;
 }
 
-/** For taking back what a destination has of an archive that is given up: who waits for that has cancelled. */
-const TAKE_BACK_MILLIS = 1_500;
-
 /** Written into the spool, and sent from there. */
 export class HttpDraft implements ArchiveDraft {
   readonly temp: string;
@@ -140,10 +137,10 @@ export class HttpDraft implements ArchiveDraft {
 
   /** Of a destination that holds uploads back: one that is gone with its old archive as it was, then. */
   async #takeBack(sha256: string): Promise<void> {
-    const { client } = this.parts;
+    const { client, limits } = this.parts;
     const request = { method: 'DELETE', headers: uploadHeaders(sha256, this.parts.attempt) } as const;
     try {
-      const answer = await client.send(request, AbortSignal.timeout(TAKE_BACK_MILLIS));
+      const answer = await client.send(request, AbortSignal.timeout(limits.takeBackMillis));
       if (answer.isSuccess) this.#touched = false;
       answer.destroy();
     } catch {

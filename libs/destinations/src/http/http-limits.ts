@@ -28,6 +28,8 @@ export interface HttpLimits {
   readonly rangeBytes: number;
   /** An archive on a server without ranges is copied into the spool, if it is not larger. */
   readonly copyBytes: number;
+  /** For taking back what a destination has of an archive that is given up: who waits for that has cancelled. */
+  readonly takeBackMillis: number;
 }
 
 /** What a caller wants otherwise than {@link HTTP_LIMITS}. */
@@ -44,6 +46,7 @@ const HTTP_LIMITS: HttpLimits = {
   inFlight: 3,
   rangeBytes: 16 * MIB,
   copyBytes: 64 * 1024 * MIB,
+  takeBackMillis: 1_500,
 };
 
 export function limitsWith({ patience, ...given }: GivenLimits = {}): HttpLimits {

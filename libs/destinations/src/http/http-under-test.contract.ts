@@ -15,6 +15,7 @@ export const QUICK: Partial<HttpLimits> = {
   inFlight: 3,
   retries: { attempts: 4, firstDelayMillis: 1, maxDelayMillis: 4, maxRetryAfterMillis: 2_000 },
   patience: { connectMillis: 2_000, silenceMillis: 5_000, requestMillis: 10_000 },
+  takeBackMillis: 20_000,
 };
 
 export const BEARER = 'the-bearer-of-a-test';
