@@ -12,7 +12,7 @@ import { httpUnderTest, QUICK } from './http-under-test.contract.js';
 import { rfc } from './servers/behaviours.contract.js';
 
 const ARCHIVE = randomBytes(48_000);
-const BYTES_PER_SECOND = 64_000;
+const BYTES_PER_SECOND = 12_800;
 const BURST_SECONDS = 0.1;
 const http = httpUnderTest();
 
@@ -31,8 +31,8 @@ async function secondsOf(work: () => Promise<unknown>): Promise<number> {
 describe('a destination with a limit on bytes a second', () => {
   test('is sent an archive and read in that time; its own slowness is no silence, nor too long a request', async () => {
     const server = await http.serve(rfc);
-    // A piece takes 256 ms, a chunk of either direction more than 300.
-    const patience = { connectMillis: 2_000, silenceMillis: 200, requestMillis: 300 };
+    // A piece takes 1.28 s, a chunk of either direction more than 1.5.
+    const patience = { connectMillis: 2_000, silenceMillis: 1_000, requestMillis: 1_500 };
     const draft = await draftOf(new RateLimit(BYTES_PER_SECOND), {
       ...QUICK,
       chunkBytes: 24_000,

@@ -124,16 +124,17 @@ describe('an archive on a server that knows ranges', () => {
 
   test('a slow drip is ended, a slow reader is not', async () => {
     const server = await serve(rfc);
-    const patience = { connectMillis: 1_000, silenceMillis: 300, requestMillis: 400 };
-    const destination = http.destination({ limits: { ...QUICK, patience } });
-    const source = await destination.open(go);
+    const limits = { ...QUICK, patience: { connectMillis: 2_000, silenceMillis: 1_500, requestMillis: 2_000 } };
+    const source = await http.destination({ limits }).open(go);
     let read = 0;
     for await (const chunk of source.stream(0, 900_000)) {
-      if (read === 0) await new Promise((resolve) => setTimeout(resolve, 900));
+      if (read === 0) await new Promise((resolve) => setTimeout(resolve, 3_000));
       read += (chunk as Buffer).length;
     }
     expect(read).toBe(900_000);
     expect(server.requests('GET')).toHaveLength(1 + 3);
+    const retries = { attempts: 1, firstDelayMillis: 1, maxDelayMillis: 1, maxRetryAfterMillis: 1 };
+    const dripping = await http.destination({ limits: { ...limits, retries } }).open(go);
     server.scripted.push((request, response) => {
       const { start, end } = getRange(request) ?? { start: 0, end: 99 };
       const headers = { 'content-range': `bytes ${start}-${end}/${ARCHIVE.length}`, 'content-length': end + 1 - start };
@@ -142,7 +143,7 @@ describe('an archive on a server that knows ranges', () => {
       response.once('close', () => clearInterval(drip));
       return true;
     });
-    await expectCode(buffer(source.stream(0, 100)), 'DESTINATION_TIMEOUT');
+    await expectCode(buffer(dripping.stream(0, 100)), 'DESTINATION_TIMEOUT');
   });
 });
 

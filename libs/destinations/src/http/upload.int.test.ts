@@ -46,16 +46,21 @@ describe('an upload', () => {
     const server = await http.serve(rfc);
     let underWay = 0;
     const seen: number[] = [];
+    const allAtOnce = Promise.withResolvers<void>();
     server.scripted.push(async (request) => {
       if (request.method !== 'PUT') return false;
       seen.push(++underWay);
+      const isFirst = seen.length === 1;
+      if (seen.length === 2) setTimeout(allAtOnce.resolve, 5_000).unref();
+      if (underWay === QUICK.inFlight) allAtOnce.resolve();
       await new Promise((resolve) => setTimeout(resolve, 20));
+      if (!isFirst) await allAtOnce.promise;
       underWay--;
       return false;
     });
     await (await draftOf()).transfer(go);
     expect(putRange({ headers: server.requests('PUT')[0]?.headers } as never)?.start).toBe(0);
-    expect(seen[0]).toBe(1);
+    expect(seen.slice(0, 2)).toEqual([1, 1]);
     expect(Math.max(...seen)).toBe(QUICK.inFlight);
   });
 
