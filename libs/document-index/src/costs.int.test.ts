@@ -83,7 +83,11 @@ async function costAt(versions: number, operation: Operation): Promise<Cost> {
   const database = databases.get(versions)!;
   return await database.costOf(async () => {
     const connections = openConnections({ url: database.url, parallelism: 1, log, writeMillis });
-    const [readers, writers] = [connections.readers, connections.writers].map((pool) => ({ pool, indexId: 1, writeMillis }));
+    const [readers, writers] = [connections.readers, connections.writers].map((pool) => ({
+      pool,
+      indexId: 1,
+      writeMillis,
+    }));
     const reader = new DocumentReader(readers!);
     const write = (request: WriteRequest): Promise<unknown> => writeDocument(writers!, request);
     await operation({ reader, readers: readers!, writers: writers!, write }, versions);

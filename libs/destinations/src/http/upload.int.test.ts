@@ -46,13 +46,13 @@ describe('an upload', () => {
     const server = await http.serve(rfc);
     let underWay = 0;
     const seen: number[] = [];
-    const allAtOnce = Promise.withResolvers<void>();
+    const allAtOnce = Promise.withResolvers<undefined>();
     server.scripted.push(async (request) => {
       if (request.method !== 'PUT') return false;
       seen.push(++underWay);
       const isFirst = seen.length === 1;
-      if (seen.length === 2) setTimeout(allAtOnce.resolve, 5_000).unref();
-      if (underWay === QUICK.inFlight) allAtOnce.resolve();
+      if (seen.length === 2) setTimeout(() => allAtOnce.resolve(undefined), 5_000).unref();
+      if (underWay === QUICK.inFlight) allAtOnce.resolve(undefined);
       await new Promise((resolve) => setTimeout(resolve, 20));
       if (!isFirst) await allAtOnce.promise;
       underWay--;
