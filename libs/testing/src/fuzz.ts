@@ -32,7 +32,9 @@ export async function fuzz<T>(
   });
   const run = await fc.check(property, { seed: SEED, numRuns: 2 ** 31, interruptAfterTimeLimit: SECONDS * 1000 });
   // Without a counterexample the time was over before the first input was through.
-  if (run.failed && run.counterexample !== null) throw new Error(fc.defaultReportMessage(run));
+  if (run.failed && run.counterexample !== null) {
+    throw new Error(fc.defaultReportMessage(run), { cause: run.errorInstance });
+  }
   const count = [...met.values()].reduce((sum, each) => sum + each, 0);
   const figures = [...met].map(([label, times]) => `${times} ${label}`).join(', ');
   process.stderr.write(`${target}: ${count} inputs, seed ${SEED}: ${figures}\n`);
