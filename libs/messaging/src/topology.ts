@@ -62,6 +62,13 @@ export const DELIVERY_LIMIT = 20;
 /** A larger body is neither published nor handled. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
+/** The work queues that messages to this exchange with this key are for. */
+export function queuesOf({ exchange, key }: { readonly exchange: string; readonly key: string }): QueueName[] {
+  return (Object.keys(QUEUES) as QueueName[]).filter((queue) =>
+    QUEUES[queue].some((route) => ROUTES[route].exchange === exchange && ROUTES[route].key === key),
+  );
+}
+
 export function isQueueName(name: string): name is QueueName {
   return Object.hasOwn(QUEUES, name);
 }

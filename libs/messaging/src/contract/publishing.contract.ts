@@ -1,3 +1,5 @@
+import { randomUUID } from 'node:crypto';
+
 import { describe, expect, test } from '@jest/globals';
 
 import { NotPublishedError } from '../not-published-error.js';
@@ -68,12 +70,13 @@ export function describePublishing(bench: Bench): void {
   describe('answering', () => {
     test('an answer reaches the queue it is for', async () => {
       const answers = inbox<Answer>();
-      await bench.harness().openReplyQueue('reply.of-mine', (answer) => answers.put(answer));
+      const replyTo = `reply.${randomUUID()}`;
+      await bench.harness().openReplyQueue(replyTo, (answer) => answers.put(answer));
       const messaging = bench.connect();
       messaging.subscribe('tidemark.requests', async (_, meta) => {
         await messaging.reply(meta.replyTo!, { code: 'BODY_EMPTY' }, { correlationId: meta.correlationId! });
       });
-      await messaging.publish('request', '', { messageId: 'm', correlationId: 'c-9', replyTo: 'reply.of-mine' });
+      await messaging.publish('request', '', { messageId: 'm', correlationId: 'c-9', replyTo });
       expect(await answers.next()).toEqual({ body: '{"code":"BODY_EMPTY"}', correlationId: 'c-9' });
     });
 

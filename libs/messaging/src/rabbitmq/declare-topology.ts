@@ -1,6 +1,6 @@
 import type { Channel, ChannelModel } from 'amqplib';
 
-import { DEAD_LETTERS, DELIVERY_LIMIT, EXCHANGES, QUEUES, ROUTES } from '../topology.js';
+import { DEAD_LETTERS, DELIVERY_LIMIT, EXCHANGES, QUEUES, ROUTES, type QueueName } from '../topology.js';
 import type { BrokerNames } from './names.js';
 
 /** Messages that may wait in a queue before the broker refuses more. */
@@ -11,20 +11,26 @@ const DEAD_LETTER_DELIVERY_LIMIT = 1_000_000;
 
 const ACCESS_REFUSED = 403;
 
+const ALL_QUEUES = Object.keys(QUEUES) as QueueName[];
+
 /**
- * Makes what is missing of the topology. A user who may not configure only looks whether everything is there, and
- * gets the broker's error where it is not (yet).
+ * Makes what is missing of the topology, with all work queues or those that are named. A user who may not configure only
+ * looks whether everything is there, and gets the broker's error where it is not (yet).
  */
-export async function declareTopology(model: Pick<ChannelModel, 'createChannel'>, names: BrokerNames): Promise<void> {
+export async function declareTopology(
+  model: Pick<ChannelModel, 'createChannel'>,
+  names: BrokerNames,
+  queues: readonly QueueName[] = ALL_QUEUES,
+): Promise<void> {
   try {
-    await onChannel(model, (channel) => declare(channel, names));
+    await onChannel(model, (channel) => declare(channel, names, queues));
   } catch (error) {
     if ((error as { code?: unknown }).code !== ACCESS_REFUSED) throw error;
-    await onChannel(model, (channel) => check(channel, names));
+    await onChannel(model, (channel) => check(channel, names, queues));
   }
 }
 
-async function declare(channel: Channel, names: BrokerNames): Promise<void> {
+async function declare(channel: Channel, names: BrokerNames, queues: readonly QueueName[]): Promise<void> {
   for (const [name, type] of Object.entries(EXCHANGES)) {
     await channel.assertExchange(names.atBroker(name), type, { durable: true });
   }
@@ -35,23 +41,23 @@ async function declare(channel: Channel, names: BrokerNames): Promise<void> {
     arguments: quorum(DEAD_LETTER_DELIVERY_LIMIT),
   });
   await channel.bindQueue(names.atBroker(DEAD_LETTERS.queue), deadLetters, '');
-  for (const [queue, routes] of Object.entries(QUEUES)) {
+  for (const queue of queues) {
     await channel.assertQueue(names.atBroker(queue), {
       durable: true,
       deadLetterExchange: deadLetters,
       maxLength: MAX_QUEUE_LENGTH,
       arguments: { ...quorum(DELIVERY_LIMIT), 'x-overflow': 'reject-publish' },
     });
-    for (const route of routes) {
+    for (const route of QUEUES[queue]) {
       const { exchange, key } = ROUTES[route];
       await channel.bindQueue(names.atBroker(queue), names.atBroker(exchange), String(key));
     }
   }
 }
 
-async function check(channel: Channel, names: BrokerNames): Promise<void> {
+async function check(channel: Channel, names: BrokerNames, queues: readonly QueueName[]): Promise<void> {
   for (const name of Object.keys(EXCHANGES)) await channel.checkExchange(names.atBroker(name));
-  for (const name of [DEAD_LETTERS.queue, ...Object.keys(QUEUES)]) await channel.checkQueue(names.atBroker(name));
+  for (const name of [DEAD_LETTERS.queue, ...queues]) await channel.checkQueue(names.atBroker(name));
 }
 
 function quorum(deliveryLimit: number): Readonly<Record<string, unknown>> {

@@ -13,6 +13,7 @@ import type {
   StoredMessage,
 } from '../broker-connection.js';
 import { NotPublishedError } from '../not-published-error.js';
+import { queuesOf, type QueueName } from '../topology.js';
 import { ConfirmedPublisher } from './confirmed-publisher.js';
 import { declareTopology } from './declare-topology.js';
 import { LinkEnd } from './link-end.js';
@@ -107,6 +108,7 @@ class RabbitMqConnection implements BrokerConnection {
       log: options.log,
       create: async () => await (await this.link).createConfirmChannel(),
       prepare: async (channel) => {
+        await channel.prefetch(0); // changes nothing, and fails on a channel that ended before anybody listened
         if (!isFirst) await this.#declareAgain();
         isFirst = false;
         this.#publisher.watch(channel);
@@ -124,7 +126,7 @@ class RabbitMqConnection implements BrokerConnection {
       await this.#publisher.publish(message, signal);
     } catch (error) {
       if (error instanceof NotPublishedError && error.reason === 'UNROUTABLE' && message.exchange !== '')
-        this.#mendWay();
+        this.#mendWay(message);
       throw error;
     }
   }
@@ -136,7 +138,7 @@ class RabbitMqConnection implements BrokerConnection {
       names: this.options.names,
       log: this.options.log,
       createChannel: () => this.#createChannel(),
-      declareTopology: () => this.#declareAgain(),
+      declareTopology: () => this.#declareAgain('queue' in source ? [source.queue] : []),
       onGone: () => this.#consumers.delete(consumer),
     });
     this.#consumers.add(consumer);
@@ -186,19 +188,22 @@ class RabbitMqConnection implements BrokerConnection {
   }
 
   /** A queue that nothing leads to any more has lost its binding or is gone itself, and no channel has ended by that. */
-  #mendWay(): void {
+  #mendWay(message: OutgoingMessage): void {
     if (this.#isMending) return;
     this.#isMending = true;
-    void this.#declareAgain()
+    void this.#declareAgain(queuesOf(message))
       .catch((error: unknown) => {
         if (!this.#closed.signal.aborted) this.options.log.warn({ err: error }, 'a way to a queue was not made again');
       })
       .finally(() => (this.#isMending = false));
   }
 
-  /** On the connection as it is: after something of the topology was lost, and everybody else has noticed too. */
-  async #declareAgain(): Promise<void> {
+  /**
+   * On the connection as it is: after something of the topology was lost, and everybody else has noticed too. No other
+   * queues than needed: they may have been lost just now, and nobody has noticed yet.
+   */
+  async #declareAgain(queues?: readonly QueueName[]): Promise<void> {
     await sleep(DECLARE_AGAIN_MILLIS, this.#closed.signal);
-    await declareTopology({ createChannel: () => this.#createChannel() }, this.options.names);
+    await declareTopology({ createChannel: () => this.#createChannel() }, this.options.names, queues);
   }
 }
