@@ -7,6 +7,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@
 import {
   fingerprintOf,
   holdChanges,
+  holdRetries,
   insideMounts,
   PostgresProxy,
   startSystem,
@@ -122,6 +123,7 @@ const within = withOwnMounts(`
     const old = await readFile(place('a.zip'));
     await putLarge('large', 4);
     await writeFile(place('filler'), Buffer.alloc(6 * 1024 * 1024));
+    const retry = await holdRetries(it);
     const { body } = await it.client.backup(destination(), { wait: false });
     const failed = await it.client.jobWhen(body.id, ({ attempts }) => attempts.length === 1);
     expect(failed).toMatchObject({
@@ -132,6 +134,7 @@ const within = withOwnMounts(`
     expect((await readFile(place('a.zip'))).equals(old)).toBe(true);
     expect(await tempsIn(place())).toEqual([]);
     await rm(place('filler'));
+    await retry();
     const job = await it.client.ended(body.id);
     expect(job).toMatchObject({ state: 'SUCCEEDED', attempt: 2, attempts: [{ attempt: 1 }] });
     expect((await readFile(place('a.zip'))).length).toBeGreaterThan(3_000_000);
@@ -151,6 +154,7 @@ const within = withOwnMounts(`
 
   test('507: a full spool', async () => {
     await putLarge('larger', 28);
+    const retry = await holdRetries(it);
     const { body } = await it.client.backup(destination('b.zip'), { wait: false });
     const failed = await it.client.jobWhen(body.id, ({ attempts }) => attempts.length === 1);
     expect(failed).toMatchObject({
@@ -161,6 +165,7 @@ const within = withOwnMounts(`
       status: 202,
       body: { state: 'CANCELLED' },
     });
+    await retry();
     expect(await readdir(place())).toEqual(expect.not.arrayContaining(['b.zip']));
     expect(await tempsIn(place())).toEqual([]);
     expect(await readdir(insideMounts(it, join(it.home, 'spool')))).toEqual([]);

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@
 import {
   fingerprintOf,
   holdChanges,
+  holdRetries,
   PostgresProxy,
   refuseChanges,
   startSystem,
@@ -81,6 +82,7 @@ test('the archive is replaced by another while it is read: the old one is restor
 
 test('507: a database without room is tried again, and the restore goes on where it was', async () => {
   const mend = await refuseChanges(it, 'INSERT ON catalog.staged_part', '53100');
+  const retry = await holdRetries(it);
   const { body } = await it.client.restore(archive(), { wait: false });
   const failed = await it.client.jobWhen(body.id, ({ attempts }) => attempts.length === 1);
   expect(failed).toMatchObject({
@@ -89,6 +91,7 @@ test('507: a database without room is tried again, and the restore goes on where
   });
   await expectUntouched();
   await mend();
+  await retry();
   expect(await it.client.ended(body.id)).toMatchObject({ state: 'SUCCEEDED', attempt: 2 });
   expect((await fingerprintOf(it)).hash).toBe(archived.hash);
 });

@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { watch } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -23,6 +22,7 @@ import {
 } from '@tidemark/testing';
 
 import { InPlaceServer } from './in-place-server.fixture.test.js';
+import { expectNothingSpooled } from './spool.fixture.test.js';
 
 /** Support for tests of faults on the way to a destination (no test itself: its name has no tier). */
 
@@ -129,15 +129,8 @@ export class FaultyDestinations {
     return archives.map(({ name }) => name);
   }
 
-  /** The worker may be about to remove the folder of a restore: the job ends without it. */
   async expectNothingSpooled(): Promise<void> {
-    const spool = join(this.it.home, 'spool');
-    const watcher = watch(spool);
-    for (let changed = once(watcher, 'change'); (await readdir(spool)).length > 1; changed = once(watcher, 'change')) {
-      await changed;
-    }
-    watcher.close();
-    expect(await readdir(join(spool, 'uploads'))).toEqual([]);
+    await expectNothingSpooled(this.it);
   }
 
   async remove(): Promise<void> {

@@ -10,11 +10,13 @@ import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@j
 
 import {
   fingerprintOf,
+  holdRetries,
   HttpFaultProxy,
   insideMounts,
   startSystem,
   TestProcess,
   withOwnMounts,
+  type Answer,
   type Job,
   type JobError,
   type RunningSystem,
@@ -33,13 +35,25 @@ const putLarge = (it: RunningSystem, count: number): Promise<unknown> =>
     Array.from({ length: count }, (_, n) => [`/large/${n}`, { text: randomBytes(384 * 1024).toString('base64') }]),
   );
 
-/** The first attempt of a job that is to be tried again, as it failed. */
-async function failedOnce(it: RunningSystem, id: string): Promise<JobError> {
+interface FailedOnce {
+  readonly error: JobError;
+  /** Lets the second attempt begin; the job as it ends. */
+  readonly again: () => Promise<Job>;
+}
+
+/** A job that is to be tried again, as soon as its first attempt has failed. */
+async function failedOnce(it: RunningSystem, ask: () => Promise<Answer<Job>>): Promise<FailedOnce> {
+  const release = await holdRetries(it);
+  const { id } = (await ask()).body;
   const { state, attempts } = await it.client.jobWhen(id, (job) => job.attempts.length === 1);
   expect(state).toBe('QUEUED');
   const error = attempts[0]?.error;
   if (!error) throw new Error('the attempt told no error');
-  return error;
+  const again = async (): Promise<Job> => {
+    await release();
+    return await it.client.ended(id);
+  };
+  return { error, again };
 }
 
 /** It brings back what the index is now, after a change. */
@@ -119,25 +133,24 @@ const smallSpool = withOwnMounts(`
 
   test('has no room for the archive: nothing is sent, and the next attempt is whole', async () => {
     await inTheWay(6 * MEGABYTE);
-    const { body } = await it.client.backup(server.url, { wait: false });
-    const error = await failedOnce(it, body.id);
+    const { error, again } = await failedOnce(it, () => it.client.backup(server.url, { wait: false }));
     expect(error).toMatchObject(full('EXPORTING'));
     expect(error).not.toHaveProperty('destinationTouched');
     expect(server.stored).toBe(old);
     expect(await spooled()).toEqual(['filler', 'uploads']);
     await makeRoom();
-    expect(await it.client.ended(body.id)).toMatchObject(secondAttempt);
+    expect(await again()).toMatchObject(secondAttempt);
     await expectWhole(it, server.url);
   });
 
   test('has no room for what is read back: the archive is there already, and is not sent again', async () => {
     await it.client.put('/small', { n: 2 });
     await inTheWay(2 * MEGABYTE);
-    const { body } = await it.client.backup(server.url, { wait: false });
-    expect(await failedOnce(it, body.id)).toMatchObject({ ...full('VERIFYING'), destinationTouched: true });
+    const { error, again } = await failedOnce(it, () => it.client.backup(server.url, { wait: false }));
+    expect(error).toMatchObject({ ...full('VERIFYING'), destinationTouched: true });
     const sent = server.stored;
     await makeRoom();
-    expect(await it.client.ended(body.id)).toMatchObject(secondAttempt);
+    expect(await again()).toMatchObject(secondAttempt);
     expect(server.stored).toBe(sent);
     await expectWhole(it, server.url);
   });
@@ -148,23 +161,23 @@ const smallSpool = withOwnMounts(`
     await it.client.put('/since', { n: 1 });
     const live = await fingerprintOf(it);
     await inTheWay(6 * MEGABYTE);
-    const { body } = await it.client.restore(server.url, { wait: false });
-    expect(await failedOnce(it, body.id)).toMatchObject(full('DOWNLOADING'));
+    const { error, again } = await failedOnce(it, () => it.client.restore(server.url, { wait: false }));
+    expect(error).toMatchObject(full('DOWNLOADING'));
     expect(await fingerprintOf(it)).toEqual(live);
     expect(await spooled()).toEqual(['filler', 'uploads']);
     await makeRoom();
-    expect(await it.client.ended(body.id)).toMatchObject(secondAttempt);
+    expect(await again()).toMatchObject(secondAttempt);
     expect((await fingerprintOf(it)).hash).toBe(archived.hash);
   });
 
   test.each(['backup', 'restore'] as const)('has no room for the folder of a %s', async (operation) => {
     const before = server.stored;
     await fillWithNames();
-    const { body } = await it.client[operation](server.url, { wait: false });
-    expect(await failedOnce(it, body.id)).toMatchObject(full(null));
+    const { error, again } = await failedOnce(it, () => it.client[operation](server.url, { wait: false }));
+    expect(error).toMatchObject(full(null));
     expect(server.stored).toBe(before);
     await makeRoom();
-    expect(await it.client.ended(body.id)).toMatchObject(secondAttempt);
+    expect(await again()).toMatchObject(secondAttempt);
   });
 });
 
@@ -222,12 +235,12 @@ const smallDepot = withOwnMounts(`mount -t tmpfs -o size=${DISK_BYTES},mode=0700
 
   test('has no room for the archive: the old one stays, and nothing of the new one', async () => {
     await inTheWay(6 * MEGABYTE);
-    const { body } = await it.client.backup(url, { wait: false });
-    expect(await failedOnce(it, body.id)).toMatchObject(full);
+    const { error, again } = await failedOnce(it, () => it.client.backup(url, { wait: false }));
+    expect(error).toMatchObject(full);
     expect((await stored()).equals(old)).toBe(true);
     expect((await shown()).sort()).toEqual(['a.zip', 'filler']);
     await rm(place('filler'));
-    expect(await it.client.ended(body.id)).toMatchObject(secondAttempt);
+    expect(await again()).toMatchObject(secondAttempt);
     await expectWhole(it, url);
   });
 
@@ -238,15 +251,14 @@ const smallDepot = withOwnMounts(`mount -t tmpfs -o size=${DISK_BYTES},mode=0700
       if (method === 'PUT' && range?.start === CHUNK_BYTES) await inTheWay(DISK_BYTES).catch(() => undefined);
       return undefined;
     });
-    const { body } = await it.client.backup(url, { wait: false });
-    const error = await failedOnce(it, body.id);
+    const { error, again } = await failedOnce(it, () => it.client.backup(url, { wait: false }));
     expect(error).toMatchObject(full);
     expect(error).not.toHaveProperty('destinationTouched');
     expect((await stored()).equals(old)).toBe(true);
     expect(chunksSent()).toContain(0);
     proxy.give(() => undefined);
     await rm(place('filler'));
-    expect(await it.client.ended(body.id)).toMatchObject(secondAttempt);
+    expect(await again()).toMatchObject(secondAttempt);
     expect(chunksSent()).toContain(1);
     expect(chunksSent()).not.toContain(0);
     await expectWhole(it, url);

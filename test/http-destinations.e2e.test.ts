@@ -1,7 +1,7 @@
 /** Backups to destinations over HTTP and restores from them: the archive depot, and servers that do not do well. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,9 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 
-import { fingerprintOf, startSystem, TestProcess, type Job, type RunningSystem } from '@tidemark/testing';
+import { fingerprintOf, holdRetries, startSystem, TestProcess, type Job, type RunningSystem } from '@tidemark/testing';
+
+import { expectNothingSpooled } from './spool.fixture.test.js';
 
 const TOKEN = 'token-of-the-depot-0123456789abcdef';
 /** Of a URL that was signed, for whoever has it. */
@@ -56,11 +58,6 @@ function otherUrl(path: string): string {
 const archive = (name: string): string => `${depot.url}/archives/${name}.zip`;
 const bearer = TOKEN;
 
-async function expectNothingSpooled(): Promise<void> {
-  expect(await readdir(join(it.home, 'spool'))).toEqual(['uploads']);
-  expect(await readdir(join(it.home, 'spool/uploads'))).toEqual([]);
-}
-
 describe('the archive depot', () => {
   test('takes a backup in ranges, and gives back all of it, or the state of a moment', async () => {
     const first = await fingerprintOf(it);
@@ -73,7 +70,7 @@ describe('the archive depot', () => {
     expect(body.request.destination).toBe(archive('daily/a'));
     const { archive: made } = body.result as { archive: { bytes: number } };
     expect(made.bytes).toBeGreaterThan(2 * CHUNK_BYTES);
-    await expectNothingSpooled();
+    await expectNothingSpooled(it);
 
     await it.client.put('/kept/1', { n: 'lost' });
     const back = await it.client.restore(archive('daily/a'), { bearer });
@@ -90,7 +87,7 @@ describe('the archive depot', () => {
     expect([status, body.error]).toMatchObject([502, { code: 'DESTINATION_REFUSED', details: { status: 401 } }]);
     expect(body.error).not.toHaveProperty('destinationTouched');
     expect(JSON.stringify(body)).not.toContain('another-token');
-    await expectNothingSpooled();
+    await expectNothingSpooled(it);
     expect((await it.client.restore(archive('b'), { bearer })).status).toBe(200);
   });
 
@@ -122,7 +119,7 @@ describe('another server', () => {
       phase: 'UPLOADING',
       destinationTouched: true,
     });
-    await expectNothingSpooled();
+    await expectNothingSpooled(it);
   });
 
   test('that redirects is not followed', async () => {
@@ -156,11 +153,13 @@ describe('another server', () => {
       refusals++;
       response.writeHead(503, { 'retry-after': '0' }).end();
     };
+    const retry = await holdRetries(it);
     const { body } = await it.client.restore(otherUrl('/a.zip'), { wait: false });
     const failed = await it.client.jobWhen(body.id, ({ attempts }) => attempts.length === 1);
     expect(failed).toMatchObject({ state: 'QUEUED', attempts: [{ error: { code: 'DESTINATION_UNREACHABLE' } }] });
     expect(refusals).toBeGreaterThan(3);
     expect((await it.client.cancel(body.id)).body.state).toBe('CANCELLED');
+    await retry();
   });
 
   test('that does not answer: the upload is seen, and cancelled at once', async () => {
@@ -172,7 +171,7 @@ describe('another server', () => {
     expect((await it.client.cancel(body.id)).status).toBe(202);
     expect((await it.client.ended(body.id)).state).toBe('CANCELLED');
     expect(performance.now() - begun).toBeLessThan(CANCELLED_WITHIN_MILLIS);
-    await expectNothingSpooled();
+    await expectNothingSpooled(it);
   });
 });
 

@@ -1,6 +1,6 @@
 /** Archives on servers that anybody may have: nginx over a folder, and a server that knows no ranges. */
 import { once } from 'node:events';
-import { copyFile, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { copyFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -12,6 +12,7 @@ import { temporaryNginx, type TemporaryNginx } from '@tidemark/local-services';
 import { exchange, startSystem, type RunningSystem } from '@tidemark/testing';
 
 import { nginxIfThere } from './nginx.fixture.test.js';
+import { expectNothingSpooled } from './spool.fixture.test.js';
 import { expectBack, writeTwoStates, type TwoStates } from './two-states.fixture.test.js';
 
 const program = await nginxIfThere();
@@ -53,10 +54,6 @@ afterAll(async () => {
 });
 
 const plainUrl = (): string => `http://127.0.0.1:${(plain.address() as AddressInfo).port}`;
-async function expectNothingSpooled(): Promise<void> {
-  const names = await readdir(join(it.home, 'spool'), { recursive: true });
-  expect(names.filter((name) => name !== 'uploads')).toEqual([]);
-}
 
 const LOG_FORMAT = '$request_method $status $body_bytes_sent $sent_http_content_encoding $http_range';
 
@@ -90,7 +87,7 @@ whereItIs('nginx', () => {
     const sent = requests.reduce((sum, [, , bytes]) => sum + Number(bytes), 0);
     expect(sent).toBeGreaterThan(2 * archive.length);
     expect(sent).toBeLessThan(2.5 * archive.length);
-    await expectNothingSpooled();
+    await expectNothingSpooled(it);
   });
 
   test('that compresses for those who ask is not asked to', async () => {
@@ -107,7 +104,7 @@ whereItIs('nginx', () => {
     });
     expect(requests.filter(([method]) => method === 'PUT').map(([, status]) => status)).toEqual(['501', '201']);
     await expectBack(it, url('/written/b.zip'), states);
-    await expectNothingSpooled();
+    await expectNothingSpooled(it);
   });
 
   test.each([
@@ -128,6 +125,6 @@ describe('a server without ranges', () => {
     asked.length = 0;
     await expectBack(it, `${plainUrl()}/a.zip`, states);
     expect(asked).toEqual(Array.from({ length: 3 }, () => 'GET /a.zip'));
-    await expectNothingSpooled();
+    await expectNothingSpooled(it);
   });
 });

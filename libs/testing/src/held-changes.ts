@@ -65,3 +65,21 @@ export async function refuseChanges(
     await query(databaseUrl, `DROP TRIGGER refused ON ${change.split(' ON ')[1]}`);
   };
 }
+
+/** A job whose attempt fails stays QUEUED, however long that is, until the function that it gives back is called. */
+export async function holdRetries({ databaseUrl }: { databaseUrl: string }): Promise<() => Promise<void>> {
+  await query(
+    databaseUrl,
+    `CREATE OR REPLACE FUNCTION public.put_off() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN NEW.not_before_micros := 9e15::bigint; RETURN NEW; END $$`,
+  );
+  await query(
+    databaseUrl,
+    `CREATE TRIGGER put_off BEFORE UPDATE ON jobs.job FOR EACH ROW
+      WHEN (NEW.state = 'QUEUED' AND OLD.state = 'RUNNING') EXECUTE FUNCTION public.put_off()`,
+  );
+  return async () => {
+    await query(databaseUrl, 'DROP TRIGGER put_off ON jobs.job');
+    await query(databaseUrl, `UPDATE jobs.job SET not_before_micros = 0 WHERE state = 'QUEUED'`);
+  };
+}
