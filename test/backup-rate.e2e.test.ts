@@ -1,15 +1,20 @@
 /** What TIDEMARK_BACKUP_BYTES_PER_SECOND bounds, and what it does not. */
 import { randomBytes } from 'node:crypto';
 
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 
 import type { BackupResult } from '@tidemark/contracts';
-import { startSystem, type Job, type RunningSystem } from '@tidemark/testing';
+import { startSystem, type RunningSystem } from '@tidemark/testing';
+
+jest.setTimeout(90_000); // processes are started: on a busy machine that takes its time
 
 const BYTES_PER_SECOND = 128 * 1024;
 /** What may go at once at the beginning of a phase. */
 const BURST_SECONDS = 0.1;
-const CANCELLED_WITHIN_MILLIS = 2_000;
+/** Of an archive as small as those here, so much is parts, at the least: the rest of it is not exported. */
+const PARTS_OF_IT = 0.9;
+/** The large one takes three times as long. */
+const CANCELLED_WITHIN_MILLIS = 10_000;
 const PARTS = { TIDEMARK_PART_BYTES: '65536' };
 
 let it: RunningSystem;
@@ -51,16 +56,11 @@ function documents(name: string, count: number): [string, object][] {
 
 /** Seconds that a backup took, and that one phase of it takes at the rate, at the least. */
 async function backUp(destination: string): Promise<{ took: number; phase: number }> {
-  const { body } = await it.client.backup(destination, { wait: false });
-  let last: Job = body;
-  let bytes = 0;
-  for await (const job of it.client.watch(body.id)) {
-    if (job.phase === 'VERIFYING') bytes = job.progress?.bytesTotal ?? 0;
-    last = job;
-  }
-  expect(last).toMatchObject({ state: 'SUCCEEDED', attempt: 1, result: { documents: 60 } });
-  expect(bytes).toBeGreaterThan(60_000);
-  return { took: (last.result as BackupResult).seconds, phase: bytes / BYTES_PER_SECOND - BURST_SECONDS };
+  const { body: job } = await it.client.backup(destination);
+  expect(job).toMatchObject({ state: 'SUCCEEDED', attempt: 1, result: { documents: 60 } });
+  const { archive, seconds } = job.result as BackupResult;
+  expect(archive.bytes).toBeGreaterThan(60_000);
+  return { took: seconds, phase: (PARTS_OF_IT * archive.bytes) / BYTES_PER_SECOND - BURST_SECONDS };
 }
 
 test('the worker says what it holds its backups to', () => {

@@ -49,7 +49,7 @@ export interface CrashShape {
 
 /** The tests of one shape of a system. */
 export function describeCrashes(shape: string, { counts, some }: CrashShape): void {
-  jest.setTimeout(60_000); // a process is started, and a lease and a back-off run out
+  jest.setTimeout(180_000); // a process is started, and leases and back-offs run out
   const crashes = chosenOf(CRASHES, { some, subject: shape });
   const whereItIs = brokerIsThere() ? describe : describe.skip;
 

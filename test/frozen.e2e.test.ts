@@ -14,21 +14,27 @@ import { REPEATED } from './crash-cases.fixture.test.js';
 import { CrashSystem, type Victim } from './crash-system.fixture.test.js';
 import { chosenOf, SEED } from './seeded-cases.fixture.test.js';
 
-jest.setTimeout(60_000); // a lease and a back-off run out, and a sweep is waited for
+jest.setTimeout(180_000); // leases and back-offs run out, and a sweep is waited for
 
 const whereItIs = brokerIsThere() ? describe : describe.skip;
 
 type Scheme = 'file' | 'http';
 
 /** The attempt whose lease ran out, and the one that nobody answered. */
-const LOST = { attempt: 1, error: null };
-const UNANSWERED = { attempt: 1, error: { code: 'INDEX_UNAVAILABLE', retriable: true } };
+const LOST: object = expect.objectContaining({ attempt: 1, error: null });
+const UNANSWERED: object = expect.objectContaining({
+  attempt: 1,
+  error: expect.objectContaining({ code: 'INDEX_UNAVAILABLE', retriable: true }) as unknown,
+});
 
-/** What the first attempt came to; nothing where the job had got so far that nobody needed another one. */
-const FIRST: Readonly<Record<Victim, (step: Step) => object | undefined>> = {
-  'transfer-worker': () => LOST,
-  gateway: (step) => (step === 'claimed' ? LOST : undefined),
-  'index-service': (step) => (step === 'switched' ? undefined : UNANSWERED),
+/**
+ * What the first attempt may have come to; nothing where the job had got so far that nobody needed another one. That
+ * nobody answers is known after two leases; a worker or a gateway that is held up meanwhile loses its lease first.
+ */
+const FIRST: Readonly<Record<Victim, (step: Step) => readonly object[]>> = {
+  'transfer-worker': () => [LOST],
+  gateway: (step) => (step === 'claimed' ? [LOST] : []),
+  'index-service': (step) => (step === 'switched' ? [] : [UNANSWERED, LOST]),
 };
 
 whereItIs(`frozen for longer than a lease, TIDEMARK_TEST_SEED=${SEED}`, () => {
@@ -48,7 +54,7 @@ whereItIs(`frozen for longer than a lease, TIDEMARK_TEST_SEED=${SEED}`, () => {
     const job = await system.ended(victim === 'gateway' ? system.numberOf(frozen.pid) + 1 : undefined);
     expect(job).toMatchObject({ state: 'SUCCEEDED', error: null });
     const first = FIRST[victim](step);
-    if (first) expect(job.attempts[0]).toMatchObject(first);
+    if (first.length > 0) expect(first).toContainEqual(job.attempts[0]);
     const { id, state, revision } = job;
     expect(await system.told(id)).toEqual([{ id, state, revision }]);
     frozen.thaw();

@@ -7,17 +7,20 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, beforeEach, describe, expect, jest, test } from '@jest/globals';
 
 import { fingerprintOf, holdRetries, startSystem, TestProcess, type Job, type RunningSystem } from '@tidemark/testing';
 
 import { expectNothingSpooled } from './spool.fixture.test.js';
 
+jest.setTimeout(90_000); // processes are started: on a busy machine that takes its time
+
 const TOKEN = 'token-of-the-depot-0123456789abcdef';
 /** Of a URL that was signed, for whoever has it. */
 const SIGNATURE = 'signature-0123456789abcdef';
 const CHUNK_BYTES = 64 * 1024;
-const CANCELLED_WITHIN_MILLIS = 2_000;
+/** A server that does not answer is given up after 30 s. */
+const CANCELLED_WITHIN_MILLIS = 10_000;
 
 let it: RunningSystem;
 let depot: TestProcess;

@@ -5,6 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, jest, tes
 
 import {
   fingerprintOf,
+  holdRetries,
   HTTP_FAULTS as FAULTS,
   type Fault,
   type IndexFingerprint,
@@ -22,7 +23,7 @@ import {
   type Where,
 } from './faulty-destinations.fixture.test.js';
 
-jest.setTimeout(60_000); // a request is sent six times, with growing pauses
+jest.setTimeout(120_000); // a request is sent six times, with growing pauses, and each time a stall is waited for
 
 /** What lies there before a backup; no byte of it is where the new archive has the same. */
 const OLD = randomBytes(700_000);
@@ -208,6 +209,7 @@ test('the next attempt reads back again what could not be read, sends nothing ag
   await depot.store(archive);
   always(plain, AT.part, FAULTS.status(503));
   always(depot, AT.part, FAULTS.wholeForRange());
+  const retry = await holdRetries(it);
   const { body } = await it.client.backup(plain.url, { wait: false });
   const read = await it.client.restore(depot.url);
   expect(read.body).toMatchObject({ state: 'FAILED', attempt: 1, error: IGNORES_RANGES });
@@ -215,6 +217,7 @@ test('the next attempt reads back again what could not be read, sends nothing ag
   const error = { ...UNREACHABLE, phase: 'VERIFYING', details: { status: 503 }, destinationTouched: true };
   expect(failed.attempts).toMatchObject([{ error }]);
   plain.proxy.give(() => undefined);
+  await retry();
   const ended = await it.client.ended(body.id);
   expect(ended).toMatchObject({ state: 'SUCCEEDED', attempt: 2 });
   expect(plain.proxy.seen.map(({ request }) => request.method)).not.toContain('PUT');

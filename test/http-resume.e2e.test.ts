@@ -9,10 +9,10 @@ import { brokerIsThere, fingerprintOf, query, startServices, type RunningService
 
 import { RangedServer } from './ranged-server.fixture.test.js';
 
-jest.setTimeout(60_000); // processes are started, and a lease has to run out
+jest.setTimeout(90_000); // processes are started, and a lease has to run out
 
 const CHUNK_BYTES = 64 * 1024;
-const SILENCE_SECONDS = 2;
+const SILENCE_SECONDS = 5;
 const whereItIs = brokerIsThere() ? describe : describe.skip;
 
 whereItIs('an upload', () => {
@@ -24,7 +24,7 @@ whereItIs('an upload', () => {
       settings: {
         TIDEMARK_HTTP_ALLOW: server.url,
         TIDEMARK_HTTP_ALLOW_PRIVATE: '127.0.0.0/8',
-        TIDEMARK_LEASE_SECONDS: '2',
+        TIDEMARK_LEASE_SECONDS: '6',
         TIDEMARK_CHUNK_BYTES: String(CHUNK_BYTES),
         TIDEMARK_HTTP_SILENCE_SECONDS: String(SILENCE_SECONDS),
       },
