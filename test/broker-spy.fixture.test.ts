@@ -16,7 +16,7 @@ export class BrokerSpy {
   #asked = 0;
   #next = Promise.withResolvers<undefined>();
 
-  private constructor(private readonly bystander: Bystander) {}
+  private constructor(readonly bystander: Bystander) {}
 
   static async open(identity: ServicesIdentity): Promise<BrokerSpy> {
     const spy = new BrokerSpy(await Bystander.open(identity));

@@ -1,4 +1,4 @@
-import { Bystander, type ServicesIdentity } from '@tidemark/testing';
+import { Bystander, type RunningServices, type ServicesIdentity } from '@tidemark/testing';
 
 /** Events of jobs that have ended, as they came. */
 export class HeardEvents {
@@ -58,4 +58,20 @@ export async function untilAtRest(bystander: Bystander, queue: Parameters<Bystan
     const state = await bystander.stateOf(queue);
     if (state && state.consumers > 0 && state.messages === 0) return;
   }
+}
+
+const LAST = 'behind the last report';
+
+/**
+ * Stops a system whose jobs have ended so that nothing goes back to its queue: a gateway that stops gives back reports
+ * that it was sent and has not begun. Behind them each gets one that is none; its dead letter stays.
+ */
+export async function stopAtRest(it: RunningServices, bystander: Bystander): Promise<void> {
+  for (const queue of ['tidemark.jobs.backup', 'tidemark.jobs.restore'] as const) await untilAtRest(bystander, queue);
+  await Promise.all(it.workers.map((worker) => worker.stop()));
+  await untilAtRest(bystander, 'tidemark.reports');
+  const last = { body: '', messageId: LAST };
+  await Promise.all(it.gateways.map(() => bystander.publish('tidemark.reports', 'progress', last)));
+  await Promise.all(it.gateways.map((gateway) => gateway.toldInLog(LAST)));
+  await it.stop();
 }

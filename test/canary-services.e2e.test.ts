@@ -15,6 +15,7 @@ import {
 } from '@tidemark/testing';
 
 import { BrokerSpy, WORK_QUEUES } from './broker-spy.fixture.test.js';
+import { stopAtRest } from './bystander.fixture.test.js';
 import {
   expectCallersRefused,
   expectJobsWithSecrets,
@@ -172,7 +173,7 @@ whereItIs('three processes', () => {
 
   test('no secret was seen anywhere', async () => {
     const { services } = system.it;
-    await system.it.stop();
+    await stopAtRest(system.it, spy.bystander);
     await spy.everything();
     for (const [exchangeName, messages] of spy.seen) {
       expect([exchangeName, messages.length > 5]).toEqual([exchangeName, true]);

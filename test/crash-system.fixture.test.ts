@@ -23,6 +23,8 @@ import {
   type ServiceCounts,
 } from '@tidemark/testing';
 
+import { stopAtRest } from './bystander.fixture.test.js';
+
 export type Victim = 'gateway' | 'index-service' | 'transfer-worker';
 
 const PIECE = String(64 * 1024);
@@ -196,7 +198,8 @@ export class CrashSystem {
 
   /** When nobody runs any more nothing is on any queue, nor was anything held without an acknowledgement. */
   async close(): Promise<void> {
-    await this.it.stop();
+    await stopAtRest(this.it, this.bystander);
+    await this.bystander.take('tidemark.dead', this.it.gateways.length);
     for (const queue of [
       'tidemark.jobs.backup',
       'tidemark.jobs.restore',

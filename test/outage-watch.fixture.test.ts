@@ -38,10 +38,10 @@ export class OutageWatch {
       expect(await this.it.client.ended(id)).toMatchObject({ state: 'SUCCEEDED', attempt: 1, attempts: [] });
   }
 
-  /** Whoever waited for the broker would have waited two seconds each time. */
+  /** Whoever waited for the broker would have waited two seconds each time; one alone may be slow for other reasons. */
   expectQuickAnswers(): void {
     expect(middleOf(this.#answerMillis)).toBeLessThan(1_000);
-    expect(Math.max(...this.#answerMillis)).toBeLessThan(5_000);
+    expect(Math.max(...this.#answerMillis)).toBeLessThan(30_000);
   }
 
   expectLevelMemory(growthBytes: number): void {
