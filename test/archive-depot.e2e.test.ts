@@ -1,14 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { Agent, request, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 
 import { exchange, refusalOf, TestProcess, withOwnMounts, type RawAnswer } from '@tidemark/testing';
+
+jest.setTimeout(90_000); // processes are started: on a busy machine that takes its time
 
 /** The depot as a process: killed in the middle of an upload, and over a disk that is too small. */
 const PIECE = 512 * 1024;
@@ -28,19 +27,8 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** Over a connection that stays: one that is to be closed may end before all of a refused body was sent. */
-async function put(name: string, body: Uint8Array, headers: Record<string, string> = {}): Promise<RawAnswer> {
-  const agent = new Agent({ keepAlive: true });
-  try {
-    const sent = request(`${depot.url}/archives/${name}`, { method: 'PUT', headers, agent });
-    sent.end(body);
-    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
-    sent.on('error', () => undefined);
-    return { status: answer.statusCode ?? 0, headers: answer.headers, text: await text(answer) };
-  } finally {
-    agent.destroy();
-  }
-}
+const put = (name: string, body: Uint8Array, headers: Record<string, string> = {}): Promise<RawAnswer> =>
+  exchange(`${depot.url}/archives/${name}`, { method: 'PUT', headers, body });
 
 async function putPiece(start: number): Promise<RawAnswer> {
   const piece = WHOLE.subarray(start, start + PIECE);

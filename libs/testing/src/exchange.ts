@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { request, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import { Agent, request, type IncomingHttpHeaders, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 
@@ -22,14 +22,22 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-/** One request over a connection of its own. */
+/**
+ * One request over a connection of its own, which stays until the answer is there: one that is to be closed may end
+ * before all of a refused body was sent.
+ */
 export async function exchange(url: string, call: RawCall): Promise<RawAnswer> {
   const { body, ...given } = call;
-  const sent = request(url, { ...given, agent: false });
-  const answered = once(sent, 'response') as Promise<[IncomingMessage]>;
-  sent.end(body);
-  const [answer] = await answered;
-  return { status: answer.statusCode ?? 0, headers: answer.headers, text: await text(answer) };
+  const agent = new Agent({ keepAlive: true });
+  try {
+    const sent = request(url, { ...given, agent });
+    sent.end(body);
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    sent.on('error', () => undefined);
+    return { status: answer.statusCode ?? 0, headers: answer.headers, text: await text(answer) };
+  } finally {
+    agent.destroy();
+  }
 }
 
 /** What comes back for bytes that need not be HTTP, as text, until the other side closes. */
