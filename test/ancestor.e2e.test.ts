@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import {
   ANCESTOR_CHUNK_BYTES,
@@ -16,6 +16,8 @@ import {
 } from '@tidemark/testing';
 
 import { expectBack, writeTwoStates, type TwoStates } from './two-states.fixture.test.js';
+
+jest.setTimeout(90_000); // processes are started: on a busy machine that takes its time
 
 const MIB = 1024 * 1024;
 /** The most that the ancestor takes or sends at once. */

@@ -2,7 +2,7 @@
  * What a job costs over its services: so much for each part, and for the rest the same, whatever the size of the index.
  * Told by statements, requests, messages and bytes; what is said by time, such as progress, does not count.
  */
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import type { BackupResult, RestoreResult } from '@tidemark/contracts';
 import {
@@ -19,6 +19,8 @@ import {
 } from '@tidemark/testing';
 
 import { BrokerSpy } from './broker-spy.fixture.test.js';
+
+jest.setTimeout(90_000); // processes are started: on a busy machine that takes its time
 
 const SMALL = 1600;
 const LARGE = 8 * SMALL;

@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import { systemClock } from '@tidemark/platform';
 import { brokerIsThere, exchange, type RawAnswer } from '@tidemark/testing';
 
 import { altered, attemptGrant, foreignGrant, inAMinute, Intruder, type Ask } from './grants.fixture.test.js';
+
+jest.setTimeout(90_000); // processes are started: on a busy machine that takes its time
 
 /** The internal ports of a running system, called by somebody who was not asked: refused, and logged once each. */
 const whereItIs = brokerIsThere() ? describe : describe.skip;
@@ -57,9 +59,9 @@ whereItIs('a system of three processes', () => {
   }
 
   const gateway = () => ({ to: 'GATEWAY', expiresAtMicros: inAMinute() }) as const;
-  const expired = (): string => intruder.sign({ ...backup, expiresAtMicros: past });
-  const backup = attemptGrant(ATTEMPT);
-  const restore = { ...backup, operation: 'RESTORE' as const };
+  const backup = () => attemptGrant(ATTEMPT);
+  const restore = () => attemptGrant({ ...ATTEMPT, operation: 'RESTORE' });
+  const expired = (): string => intruder.sign({ ...backup(), expiresAtMicros: past });
   const past = systemClock.nowMicros() - 1;
 
   test.each([SNAPSHOT, STAGE, ...OF_THE_GATEWAY])('without a grant: %s %s', async (...ask) => {
@@ -71,20 +73,20 @@ whereItIs('a system of three processes', () => {
   });
 
   test.each<[what: string, ask: Ask, grant: () => string, reason: string]>([
-    ['of a backup, for staging', STAGE, () => intruder.sign(backup), 'for no RESTORE'],
-    ['of a restore, for a snapshot', SNAPSHOT, () => intruder.sign(restore), 'for no BACKUP'],
+    ['of a backup, for staging', STAGE, () => intruder.sign(backup()), 'for no RESTORE'],
+    ['of a restore, for a snapshot', SNAPSHOT, () => intruder.sign(restore()), 'for no BACKUP'],
     ['of the gateway, for a snapshot', SNAPSHOT, () => intruder.sign(gateway()), 'for no BACKUP'],
     ['of the gateway, for staging', STAGE, () => intruder.sign(gateway()), 'for no RESTORE'],
     [
       'of another index, for a snapshot',
       SNAPSHOT,
-      () => intruder.sign({ ...backup, index: '/core/other' }),
+      () => intruder.sign({ ...backup(), index: '/core/other' }),
       'for another index',
     ],
     [
       'of another index, for staging',
       STAGE,
-      () => intruder.sign({ ...restore, index: '/core/other' }),
+      () => intruder.sign({ ...restore(), index: '/core/other' }),
       'for another index',
     ],
     ['of another job, for a snapshot', SNAPSHOT, () => intruder.attemptGrant(), 'for another attempt'],
@@ -95,25 +97,30 @@ whereItIs('a system of three processes', () => {
       'for another attempt',
     ],
     ['that has expired, for a snapshot', SNAPSHOT, expired, 'has expired'],
-    ['that has expired, for staging', STAGE, () => intruder.sign({ ...restore, expiresAtMicros: past }), 'has expired'],
-    ['signed by another key, for a snapshot', SNAPSHOT, () => foreignGrant(backup), 'is forged'],
-    ['signed by another key, for staging', STAGE, () => foreignGrant(restore), 'is forged'],
+    [
+      'that has expired, for staging',
+      STAGE,
+      () => intruder.sign({ ...restore(), expiresAtMicros: past }),
+      'has expired',
+    ],
+    ['signed by another key, for a snapshot', SNAPSHOT, () => foreignGrant(backup()), 'is forged'],
+    ['signed by another key, for staging', STAGE, () => foreignGrant(restore()), 'is forged'],
     [
       'with another fence in it',
       SNAPSHOT,
-      () => altered(intruder.sign({ ...backup, fence: 2 }), { fence: 3 }),
+      () => altered(intruder.sign({ ...backup(), fence: 2 }), { fence: 3 }),
       'forged',
     ],
     [
       'with another operation in it',
       STAGE,
-      () => altered(intruder.sign(backup), { operation: 'RESTORE' }),
+      () => altered(intruder.sign(backup()), { operation: 'RESTORE' }),
       'is forged',
     ],
     ['with a later end in it', SNAPSHOT, () => altered(expired(), { expiresAtMicros: inAMinute() }), 'is forged'],
-    ['that is cut', SNAPSHOT, () => intruder.sign(backup).slice(0, -8), 'is forged'],
-    ['without its signature', SNAPSHOT, () => intruder.sign(backup).split('.')[0] ?? '', 'is forged'],
-    ['without its body', SNAPSHOT, () => `.${intruder.sign(backup).split('.')[1] ?? ''}`, 'is forged'],
+    ['that is cut', SNAPSHOT, () => intruder.sign(backup()).slice(0, -8), 'is forged'],
+    ['without its signature', SNAPSHOT, () => intruder.sign(backup()).split('.')[0] ?? '', 'is forged'],
+    ['without its body', SNAPSHOT, () => `.${intruder.sign(backup()).split('.')[1] ?? ''}`, 'is forged'],
     ['that is nonsense', SNAPSHOT, () => 'Z2FyYmFnZQ.Z2FyYmFnZQ', 'is forged'],
     ['that is nothing', STAGE, () => '', 'is forged'],
   ])('with a grant %s', async (_what, ask, grant, reason) => {
@@ -122,7 +129,7 @@ whereItIs('a system of three processes', () => {
 
   test.each<[what: string, ask: Ask, grant: () => string, reason: string]>([
     ['signed by another key', ['POST', '/switch', {}], () => foreignGrant(gateway()), 'is forged'],
-    ['made of an attempt’s', ['POST', '/switch', {}], () => altered(intruder.sign(backup), gateway()), 'is forged'],
+    ['made of an attempt’s', ['POST', '/switch', {}], () => altered(intruder.sign(backup()), gateway()), 'is forged'],
     ['that has expired', ['GET', '/figures'], () => intruder.sign({ to: 'GATEWAY', expiresAtMicros: past }), 'expired'],
   ])('with a gateway’s grant %s', async (_what, ask, grant, reason) => {
     await expectRefused(ask, grant(), reason);

@@ -4,10 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 
 import type { BackupResult, RestoreResult } from '@tidemark/contracts';
 import { CountingProxy, fingerprintOf, startSystem, TestProcess, type RunningSystem } from '@tidemark/testing';
+
+jest.setTimeout(90_000); // processes are started: on a busy machine that takes its time
 
 const WRITES = 50;
 const DOCUMENTS_A_WRITE = 100;

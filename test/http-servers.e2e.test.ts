@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import { temporaryNginx, type TemporaryNginx } from '@tidemark/local-services';
 import { exchange, startSystem, type RunningSystem } from '@tidemark/testing';
@@ -14,6 +14,8 @@ import { exchange, startSystem, type RunningSystem } from '@tidemark/testing';
 import { nginxIfThere } from './nginx.fixture.test.js';
 import { expectNothingSpooled } from './spool.fixture.test.js';
 import { expectBack, writeTwoStates, type TwoStates } from './two-states.fixture.test.js';
+
+jest.setTimeout(90_000); // processes are started: on a busy machine that takes its time
 
 const program = await nginxIfThere();
 

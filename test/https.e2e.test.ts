@@ -3,11 +3,13 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import { startSystem, TestAuthority, TestProcess, type RunningSystem } from '@tidemark/testing';
 
 import { expectBack, writeTwoStates, type TwoStates } from './two-states.fixture.test.js';
+
+jest.setTimeout(90_000); // processes are started: on a busy machine that takes its time
 
 const authority = TestAuthority.make();
 const whereItIs = authority ? describe : describe.skip;
