@@ -147,8 +147,11 @@ test('404: of a job that is not there', async () => {
 test('a server that is told to stop ends the stream of a running job', async () => {
   const { id, release } = await heldBackup('stopped');
   const { answer } = await listen(id);
+  const reader = answer.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let stream = (await reader.read()).value ?? '';
   const stopped = it.stop();
-  const events = eventsIn(await answer.text());
+  for (let next = await reader.read(); !next.done; next = await reader.read()) stream += next.value;
+  const events = eventsIn(stream);
   expect(events[0]?.job.id).toBe(id);
   expect(events.every(({ job }) => job.endedAtMicros === null)).toBe(true);
   release();

@@ -31,14 +31,20 @@ const jobIn = ({ text }: RawAnswer): Job => JSON.parse(text) as Job;
 
 interface Asked {
   readonly prefer?: string | string[];
+  /** Of the job: who asks again with it asks for the same one. */
+  readonly key?: string;
   readonly signal?: AbortSignal;
   readonly of?: RunningSystem;
 }
-const backup = (name: string, { prefer, signal, of = it }: Asked = {}): Promise<RawAnswer> =>
+const backup = (name: string, { prefer, key, signal, of = it }: Asked = {}): Promise<RawAnswer> =>
   exchange(of.url, {
     method: 'PATCH',
     path: '/core/management',
-    headers: { 'content-type': 'application/json', ...(prefer === undefined ? {} : { prefer }) },
+    headers: {
+      'content-type': 'application/json',
+      ...(prefer === undefined ? {} : { prefer }),
+      ...(key === undefined ? {} : { 'idempotency-key': key }),
+    },
     body: JSON.stringify({ kind: BACKUP_KIND, destination: `file:${of.archives}/${name}.zip` }),
     ...(signal ? { signal } : {}),
   });
@@ -70,7 +76,9 @@ describe('Prefer: wait=<seconds>', () => {
 
   test('shorter than the job: 202 with the job as it is then, which goes on', async () => {
     const held = proxy.hold('tidemark-part');
-    const answer = await backup('long', { prefer: 'wait=1' });
+    await backup('long', { prefer: 'respond-async', key: 'long' });
+    await held.reached;
+    const answer = await backup('long', { prefer: 'wait=1', key: 'long' });
     const job = jobIn(answer);
     expect([answer.status, job.state]).toEqual([202, 'RUNNING']);
     expect(answer.headers).toMatchObject({ 'preference-applied': 'wait=1', location: `${JOBS}/${job.id}` });

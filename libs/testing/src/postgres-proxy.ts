@@ -4,6 +4,9 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 import { StatementReader, type Statement } from './statements.js';
 import { testServerUrl } from './test-database.js';
 
+/** What a client says as it ends its connection, as a pool does with one that has nothing to do. */
+const TERMINATE = Buffer.from([0x58, 0, 0, 0, 4]);
+
 /** Connections of one name that are held up. */
 export interface HeldConnections {
   /** Resolves when the first of them has something to say that is held. */
@@ -53,7 +56,10 @@ export class PostgresProxy {
     return url.href;
   }
 
-  /** Connections that have this `application_name`, and new ones with it, get nothing that has these words through to the server. */
+  /**
+   * Connections that have this `application_name`, and new ones with it, get nothing that has these words through to the
+   * server; only their end goes through.
+   */
   hold(applicationName: string, saying = ''): HeldConnections {
     const released = Promise.withResolvers<undefined>();
     const hold = { applicationName, saying, connections: new Set<number>(), arrivals: new EventEmitter(), released };
@@ -139,6 +145,7 @@ export class PostgresProxy {
   }
 
   async #passable({ by, connection }: Pick<Statement, 'by' | 'connection'>, chunk: Buffer): Promise<void> {
+    if (chunk.equals(TERMINATE)) return;
     for (const hold of this.#holds) {
       if (hold.applicationName !== by || !chunk.includes(hold.saying)) continue;
       hold.connections.add(connection);
