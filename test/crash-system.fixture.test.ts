@@ -54,11 +54,11 @@ export class CrashSystem {
     private readonly bystander: Bystander,
   ) {}
 
-  static async open(counts: ServiceCounts = {}): Promise<CrashSystem> {
+  static async open(counts: ServiceCounts = {}, settings: Readonly<Record<string, string>> = {}): Promise<CrashSystem> {
     const steps = await HeldSteps.open();
     const folder = await mkdtemp(join(tmpdir(), 'tidemark-depot-'));
-    const settings = { PORT: '0', TIDEMARK_DEPOT_FOLDER: folder };
-    const process = await new TestProcess({ app: 'archive-depot', settings }).start();
+    const ofDepot = { PORT: '0', TIDEMARK_DEPOT_FOLDER: folder };
+    const process = await new TestProcess({ app: 'archive-depot', settings: ofDepot }).start();
     const it = await startServices({
       counts,
       script: fileURLToPath(new URL('held-process.mjs', import.meta.url)),
@@ -70,6 +70,7 @@ export class CrashSystem {
         TIDEMARK_HTTP_SILENCE_SECONDS: '1',
         TIDEMARK_HTTP_ALLOW: `${process.url}/archives`,
         TIDEMARK_HTTP_ALLOW_PRIVATE: '127.0.0.1',
+        ...settings,
       },
     });
     const bystander = await Bystander.open(it.services);

@@ -15,7 +15,7 @@ import {
 
 /** A system of several parts that is stopped or killed, and started again where it was; its leases are short. */
 export class RestartableSystem {
-  static readonly #SETTINGS = { TIDEMARK_LEASE_SECONDS: '2', TIDEMARK_PART_BYTES: String(64 * 1024) };
+  static readonly #SETTINGS = { TIDEMARK_LEASE_SECONDS: '5', TIDEMARK_PART_BYTES: String(64 * 1024) };
   /** The index before the job under test. */
   live: IndexFingerprint = { liveGeneration: 0, previousGeneration: null, versions: 0, hash: '' };
   /** The archive before the job under test. */
@@ -64,6 +64,12 @@ export class RestartableSystem {
     const [row] = await query<Pick<Job, 'state' | 'attempt'>>(this.it.databaseUrl, sql, [id]);
     if (!row) throw new Error(`there is no job ${id}`);
     return row;
+  }
+
+  /** Of a job whose worker is dead: the end of its lease is nothing but a number in the database. */
+  async moveLease(id: string, seconds: number): Promise<void> {
+    const sql = 'UPDATE jobs.job SET lease_until_micros = lease_until_micros + $2::bigint WHERE id = $1';
+    await query(this.it.databaseUrl, sql, [id, seconds * 1_000_000]);
   }
 
   async startAgain(): Promise<void> {

@@ -44,8 +44,9 @@ async function restoreInTheMiddle(): Promise<Begun & { generation: number }> {
   const [staged] = await query<{ id: string }>(it.databaseUrl, 'SELECT id FROM catalog.generation WHERE job_id = $1', [
     body.id,
   ]);
-  expect(await loadedParts(Number(staged?.id))).toBeGreaterThan(2);
-  return { id: body.id, generation: Number(staged?.id), release: () => held.release() };
+  const generation = Number(staged?.id);
+  while ((await loadedParts(generation)) <= 2); // those beside the held one are going on
+  return { id: body.id, generation, release: () => held.release() };
 }
 
 async function loadedParts(generation: number): Promise<number> {
@@ -69,11 +70,9 @@ describe('SIGTERM', () => {
   test('in the middle of a backup: it is handed back, and no attempt is used up', async () => {
     const { id, release } = await backupInTheMiddle();
     const { body: behind } = await system.it.client.backup(system.archive, { wait: false });
-    const begun = performance.now();
     const stopped = system.it.stop();
     await release();
     expect(await stopped).toBe(0);
-    expect(performance.now() - begun).toBeLessThan(10_000);
     expect(await system.stored(id)).toEqual({ state: 'QUEUED', attempt: 0 });
     expect(await system.stored(behind.id)).toEqual({ state: 'QUEUED', attempt: 0 });
     expect(await system.files()).toEqual(['a.zip']);
@@ -89,11 +88,9 @@ describe('SIGTERM', () => {
 
   test('in the middle of a restore: it goes on where it was, and no attempt is used up', async () => {
     const { id, generation, release } = await restoreInTheMiddle();
-    const begun = performance.now();
     const stopped = system.it.stop();
     await release();
     expect(await stopped).toBe(0);
-    expect(performance.now() - begun).toBeLessThan(10_000);
     expect(await system.stored(id)).toEqual({ state: 'QUEUED', attempt: 0 });
     await expectIndexUntouched();
 
@@ -112,6 +109,7 @@ describe('SIGTERM', () => {
 
 describe('kill -9', () => {
   const LOST = { attempt: 1, error: null };
+  const AN_HOUR = 3600;
 
   test('in the middle of a backup: the next attempt removes the temp and makes it anew; who waited comes after it', async () => {
     const { id, release } = await backupInTheMiddle();
@@ -156,8 +154,10 @@ describe('kill -9', () => {
     const { id, release } = await backupInTheMiddle();
     await system.it.kill();
     await release();
+    await system.moveLease(id, AN_HOUR);
     await system.startAgain();
     expect(await system.it.client.cancel(id)).toMatchObject({ status: 202, body: { state: 'CANCELLING' } });
+    await system.moveLease(id, -AN_HOUR);
     expect(await system.it.client.ended(id)).toMatchObject({ state: 'CANCELLED', attempt: 1, attempts: [LOST] });
     await system.expectArchiveIsOld();
     expect((await system.it.client.backup(system.archive)).status).toBe(200);

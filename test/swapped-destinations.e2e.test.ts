@@ -20,7 +20,7 @@ whereItIs('a destination that is exchanged during its job', () => {
   let outside: string;
   let archive: Buffer;
   beforeAll(async () => {
-    system = await CrashSystem.open();
+    system = await CrashSystem.open({}, { TIDEMARK_LEASE_SECONDS: '30' });
     folder = join(system.it.archives, 'x');
     outside = join(system.it.home, 'outside');
     archive = await system.content('file', 'base.zip');

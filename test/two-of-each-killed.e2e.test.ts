@@ -67,7 +67,7 @@ async function expectSwitchedOnce(id: string): Promise<void> {
 
 whereItIs('kill -9 of one of two', () => {
   beforeAll(async () => {
-    two = await TwoOfEach.open();
+    two = await TwoOfEach.open(3000, 5);
   });
   afterAll(() => two.close());
   beforeEach(async () => {
