@@ -8,6 +8,7 @@ import type { Job } from '@tidemark/contracts';
 import { query, startSystem, type RunningSystem } from '@tidemark/testing';
 
 import { callAtRate, figuresOf, type Call } from './constant-rate.fixture.test.js';
+import { PatientClient } from './patient-client.fixture.test.js';
 
 const BALLAST = 100_000;
 /** Documents read one by one; all say ARCHIVED in the archive and LIVE in the index it is restored over. */
@@ -19,6 +20,8 @@ const GROUP_MEMBERS = 8;
 const WRITTEN = 100;
 const READS_PER_SECOND = 200;
 const WRITES_PER_SECOND = 50;
+/** Of each kind: what is asked of a slow machine is what it can do. */
+const AT_ONCE = 32;
 /** Of the writes, one in so many rewrites a group. */
 const GROUP_WRITE_EVERY = 5;
 const MILLIS = 300_000;
@@ -34,8 +37,10 @@ interface Acknowledged {
 }
 
 let it: RunningSystem;
+let writer: PatientClient;
 beforeAll(async () => {
   it = await startSystem();
+  writer = new PatientClient(it.url);
 }, MILLIS);
 afterAll(() => it.remove(), MILLIS);
 
@@ -49,8 +54,8 @@ test(
     await it.client.bulk([...singles('LIVE'), ...allGroups(1)]);
     const before = SINGLES + GROUPS * GROUP_MEMBERS;
 
-    const reads = callAtRate({ perSecond: READS_PER_SECOND }, read);
-    const writes = callAtRate({ perSecond: WRITES_PER_SECOND }, write);
+    const reads = callAtRate({ perSecond: READS_PER_SECOND, atOnce: AT_ONCE }, read);
+    const writes = callAtRate({ perSecond: WRITES_PER_SECOND, atOnce: AT_ONCE }, write);
     await Promise.all([reads.more(READS_PER_SECOND), writes.more(2 * WRITTEN)]);
     const began = performance.now();
     const { body: asked } = await it.client.restore(archive, { wait: false });
@@ -82,7 +87,7 @@ test(
     process.stderr.write(
       `live restore of ${BALLAST + before} documents, ${((ended - began) / 1000).toFixed(1)} s, ` +
         `${count} versions left behind · reads: ${figuresOf(during(reads.calls))} · ` +
-        `writes: ${figuresOf(during(writes.calls))} · within 250 ms of the switch: ` +
+        `writes: ${figuresOf(during(writes.calls))}, ${writer.refusals} asked again · within 250 ms of the switch: ` +
         `reads ${figuresOf(during(reads.calls, switched - 250, switched + 250))} · ` +
         `writes ${figuresOf(during(writes.calls, switched - 250, switched + 250))}\n`,
     );
@@ -108,11 +113,11 @@ async function read(number: number): Promise<Seen> {
 async function write(number: number): Promise<Acknowledged[]> {
   if (number % GROUP_WRITE_EVERY === 0) {
     const group = (number / GROUP_WRITE_EVERY) % GROUPS;
-    const { lastUpdateTimeMicros } = await it.client.bulk(groupOf(group, 2 + number));
+    const { lastUpdateTimeMicros } = await writer.bulk(groupOf(group, 2 + number));
     return groupOf(group, 0).map(([link]) => ({ link, version: undefined, stamp: lastUpdateTimeMicros ?? NaN }));
   }
   const link = `/written/${number % WRITTEN}`;
-  const { status, body } = await it.client.put(link, { number });
+  const { status, body } = await writer.put(link, { number });
   if (status > 201) throw new Error(`a write answered ${status}: ${JSON.stringify(body)}`);
   return [{ link, version: Number(body.documentVersion), stamp: Number(body.documentUpdateTimeMicros) }];
 }

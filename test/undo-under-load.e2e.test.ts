@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { query, startSystem, unusedGenerations, type Answer, type Job, type RunningSystem } from '@tidemark/testing';
 
 import { callAtRate, figuresOf } from './constant-rate.fixture.test.js';
+import { PatientClient } from './patient-client.fixture.test.js';
 
 const ROUNDS = 100;
 /** Documents that nobody writes to; /kept/0 is there in the archive only, /kept/new/… in the index it is restored over. */
@@ -45,6 +46,8 @@ interface Round {
 }
 
 let it: RunningSystem;
+/** Writes, and undoes restores. */
+let patient: PatientClient;
 let archive: string;
 let steps = 0;
 /** Everything under /kept/ as one listing tells it. */
@@ -56,6 +59,7 @@ const FIRST_KEPT = new Map<string | number, Kept>([
 ]);
 beforeAll(async () => {
   it = await startSystem();
+  patient = new PatientClient(it.url);
   archive = `file:${it.archives}/a.zip`;
 }, MILLIS);
 afterAll(() => it.remove(), MILLIS);
@@ -95,7 +99,7 @@ test(
     process.stderr.write(
       `undo under load: ${ROUNDS} rounds in ${seconds.toFixed(1)} s, ${written.length} and ` +
         `${rounds.flatMap((round) => round.written).length} versions written · reads: ${figuresOf(reads.calls)} · ` +
-        `writes: ${figuresOf(writes.calls)}\n`,
+        `writes: ${figuresOf(writes.calls)} · ${patient.refusals} asked again\n`,
     );
   },
   MILLIS,
@@ -118,7 +122,7 @@ async function round({ original, archived, live, since }: Known, meanwhile: () =
   const look = () => Promise.all([pointer(), keptIn(generation), keptIn(original)]);
   expect(await look()).toEqual([{ live: generation, previous: original }, archived, live]);
   await meanwhile();
-  const undone = await step(() => it.client.call('POST', `/core/management/jobs/${id}/undo`));
+  const undone = await step(() => patient.call('POST', `/core/management/jobs/${id}/undo`));
   expect(await look()).toEqual([{ live: original, previous: generation }, archived, live]);
   const written = await writtenIn(generation, since);
   return { written, leftByRestore: leftBy(restored), leftByUndo: leftBy(undone) };
@@ -160,11 +164,11 @@ async function keptListing(): Promise<string> {
 async function write(number: number): Promise<Acknowledged> {
   if (number % 5 === 0) {
     const documents = groupOf((number / 5) % GROUPS, 2 + number);
-    const { lastUpdateTimeMicros } = await it.client.bulk(documents);
+    const { lastUpdateTimeMicros } = await patient.bulk(documents);
     return { links: documents.map(([link]) => link), stamp: Number(lastUpdateTimeMicros) };
   }
   const link = `/written/${number % WRITTEN}`;
-  const { status, body, headers } = await it.client.put(link, { number });
+  const { status, body, headers } = await patient.put(link, { number });
   if (status > 201) throw new Error(`a write answered ${status}: ${JSON.stringify(body)}`);
   const generation = Number(/^"(\d+)-/.exec(headers.get('etag') ?? '')?.[1]);
   return { links: [link], stamp: Number(body.documentUpdateTimeMicros), generation };

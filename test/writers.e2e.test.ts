@@ -13,6 +13,8 @@ import {
   type StoredVersion,
 } from '@tidemark/testing';
 
+import { PatientClient } from './patient-client.fixture.test.js';
+
 jest.setTimeout(180_000); // processes are started: on a busy machine that takes its time
 
 /** Backups and reads while eight writers write. Archives are looked into by a second system, which restores them. */
@@ -138,7 +140,9 @@ describe('archives of different moments', () => {
 
 describe.each(['by the clock', 'one microsecond apart'])('stamps %s', (stamps) => {
   const run = stamps.replaceAll(' ', '-');
+  let patient: PatientClient;
   beforeAll(async () => {
+    patient = new PatientClient(it.url);
     if (stamps !== 'by the clock') await setFloorAhead();
   });
 
@@ -148,7 +152,7 @@ describe.each(['by the clock', 'one microsecond apart'])('stamps %s', (stamps) =
     const writers = new Writers(async (writer, turn) => {
       const batch = turn % 5 === 0 ? null : `${writer}-${turn}`;
       const order = links.map((_, n) => links[(n + writer) % links.length]!);
-      const { versions, lastUpdateTimeMicros } = await it.client.bulk(
+      const { versions, lastUpdateTimeMicros } = await patient.bulk(
         order.map((link) => [link, batch ? { batch } : null]),
       );
       if (versions > 0) made.set(lastUpdateTimeMicros!, batch ?? '');
@@ -202,10 +206,10 @@ describe.each(['by the clock', 'one microsecond apart'])('stamps %s', (stamps) =
       const before = await lastOf((writer + 1) % Writers.COUNT);
       const to = link(writer, turn);
       const fields = { turn, before };
-      if (writer % 3 === 0) await it.client.bulk([[to, fields]]);
+      if (writer % 3 === 0) await patient.bulk([[to, fields]]);
       else {
         const method = writer % 3 === 1 || turn < 3 ? 'PUT' : 'PATCH';
-        expect((await it.client.call(method, to, { body: fields })).status).toBeLessThan(300);
+        expect((await patient.call(method, to, { body: fields })).status).toBeLessThan(300);
       }
       acknowledged[writer] = turn;
     });
