@@ -27,8 +27,9 @@ export const NO_JSON_MESSAGE: readonly Garbage[] = [
 const attempt = { jobId: randomUUID(), fence: 1 };
 const counts = { versionsDone: 1, versionsTotal: 1, bytesDone: 1, bytesTotal: 1 };
 const figures = { ...counts, percent: 1, versionsPerSecond: 1, bytesPerSecond: null, etaSeconds: 1 };
+const reported = { ...attempt, serial: 1 };
 const progress = (wrong: object): PublishedMessage => ({
-  body: JSON.stringify({ ...attempt, phase: 'EXPORTING', progress: { ...figures, ...wrong } }),
+  body: JSON.stringify({ ...reported, phase: 'EXPORTING', progress: { ...figures, ...wrong } }),
 });
 
 export const NO_PROGRESS: readonly Garbage[] = [
@@ -36,7 +37,7 @@ export const NO_PROGRESS: readonly Garbage[] = [
   ['more than can be counted', progress({ bytesDone: 1e300 }), /^not of its schema: progress.bytesDone: /],
   ['more than all', progress({ percent: 101 }), /^not of its schema: progress.percent: /],
   ['digits as text', progress({ etaSeconds: '1' }), /^not of its schema: progress.etaSeconds: /],
-  ['a phase that is none', { body: JSON.stringify({ ...attempt, phase: 'X' }) }, /^not of its schema: phase: /],
+  ['a phase that is none', { body: JSON.stringify({ ...reported, phase: 'X' }) }, /^not of its schema: phase: /],
 ];
 
 const settled = (wrong: object): PublishedMessage => ({ body: JSON.stringify({ ...attempt, ...wrong }) });
