@@ -8,9 +8,11 @@ import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import { brokerIsThere, errorOf, startServices, TestProcess, type RunningServices } from '@tidemark/testing';
+
+jest.setTimeout(60_000); // processes are started: on a busy machine that takes its time
 
 const whereItIs = brokerIsThere() ? describe : describe.skip;
 const OF_SOMEBODY_ELSE = 'of somebody else';

@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, expect, jest, test } from '@jest/globals';
 
 import { startSystem, type RunningSystem } from '@tidemark/testing';
+
+jest.setTimeout(60_000); // processes are started: on a busy machine that takes its time
 
 let it: RunningSystem;
 beforeAll(async () => {

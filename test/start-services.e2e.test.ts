@@ -172,10 +172,10 @@ async function startServices(settings: Readonly<Record<string, string>> = {}): P
   };
 }
 
+/** One that is over and waits for somebody to notice does not count. */
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '';
   } catch {
     return false;
   }

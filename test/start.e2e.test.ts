@@ -7,6 +7,7 @@ import { join } from 'node:path';
 
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
+import { unusedPort } from '@tidemark/platform';
 import {
   BACKUP_KIND,
   createTestDatabase,
@@ -61,10 +62,7 @@ describe('a start that cannot be', () => {
   });
 
   test('because its two ports are one', async () => {
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    const { port } = other.address() as AddressInfo;
-    await once(other.close(), 'close');
+    const port = await unusedPort();
     const both = { PORT: String(port), TIDEMARK_DEPOT_PORT: String(port) };
     expect(await start(both)).toEqual(inUse(port, 'TIDEMARK_DEPOT_PORT'));
   });
