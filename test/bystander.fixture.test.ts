@@ -1,43 +1,5 @@
 import { Bystander, type RunningServices, type ServicesIdentity } from '@tidemark/testing';
 
-/** Events of jobs that have ended, as they came. */
-export class HeardEvents {
-  readonly #keys = new Map<string, string[]>();
-  readonly #waiting = new Map<string, () => void>();
-
-  /** Of every job from now on. */
-  static async of(bystander: Bystander): Promise<HeardEvents> {
-    const { channel } = bystander;
-    const events = new HeardEvents();
-    const { queue } = await channel.assertQueue('', { exclusive: true, autoDelete: true });
-    await channel.bindQueue(queue, bystander.atBroker('tidemark.events'), '#');
-    await channel.consume(
-      queue,
-      (message) => {
-        if (message) events.#hear(message.fields.routingKey, JSON.parse(message.content.toString()) as { id: string });
-      },
-      { noAck: true },
-    );
-    return events;
-  }
-
-  /** Keys of what has been told of a job so far. */
-  keysOf(jobId: string): readonly string[] {
-    return this.#keys.get(jobId) ?? [];
-  }
-
-  /** Resolves when something has been told of a job. */
-  async heard(jobId: string): Promise<void> {
-    if (this.keysOf(jobId).length > 0) return;
-    await new Promise<void>((resolve) => this.#waiting.set(jobId, resolve));
-  }
-
-  #hear(key: string, { id }: { id: string }): void {
-    this.#keys.set(id, [...this.keysOf(id), key]);
-    this.#waiting.get(id)?.();
-  }
-}
-
 /** Takes a message and never acknowledges it; resolves with what the broker says as it ends the channel for that. */
 export async function overstay(address: ServicesIdentity): Promise<Error> {
   const somebody = await Bystander.open(address);

@@ -9,9 +9,10 @@ import {
   type RunningServices,
 } from '@tidemark/testing';
 
-import { HeardEvents, overstay, untilAtRest } from './bystander.fixture.test.js';
+import { overstay, untilAtRest } from './bystander.fixture.test.js';
 import { PrivateBroker } from './private-broker.fixture.test.js';
 import { readinessOf, untilReadiness } from './readiness.fixture.test.js';
+import { ToldJobs } from './told-jobs.fixture.test.js';
 
 jest.setTimeout(180_000); // a broker and processes are started: on a busy machine that takes its time
 
@@ -26,12 +27,12 @@ whereItIs('a broker whose consumer timeout is short', () => {
   let proxy: PostgresProxy;
   let it: RunningServices;
   let bystander: Bystander;
-  let events: HeardEvents;
+  let told: ToldJobs;
   beforeAll(async () => {
     [broker, proxy] = await Promise.all([PrivateBroker.start(TIMEOUT), PostgresProxy.open()]);
     it = await startServices({ proxy, amqpUrl: broker.url });
     bystander = await Bystander.open(it.services);
-    events = await HeardEvents.of(bystander);
+    told = await ToldJobs.of(bystander);
     await it.client.put('/kept/a', { n: 1 });
     expect((await it.client.backup(archive('before'))).status).toBe(200);
   });
@@ -58,8 +59,8 @@ whereItIs('a broker whose consumer timeout is short', () => {
   async function expectRunOnce(id: string): Promise<void> {
     expect(await it.client.ended(id)).toMatchObject({ state: 'SUCCEEDED', attempt: 1, attempts: [] });
     const { body: last } = await it.client.backup(archive('last'));
-    await Promise.all([events.heard(id), events.heard(last.id)]);
-    expect(events.keysOf(id)).toEqual([expect.stringMatching(/^job\.\w+\.succeeded$/)]);
+    await told.keysOf(last.id);
+    expect(await told.keysOf(id)).toEqual([expect.stringMatching(/^job\.\w+\.succeeded$/)]);
     await Promise.all([untilReadiness(it, 200), untilReadiness(it.worker, 200)]);
     for (const queue of ['tidemark.jobs.backup', 'tidemark.jobs.restore', 'tidemark.reports'] as const)
       await untilAtRest(bystander, queue);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 
 import { BACKUP_KIND, Bystander, brokerIsThere, startServices, type RunningServices } from '@tidemark/testing';
 
-import { HeardEvents } from './bystander.fixture.test.js';
+import { ToldJobs } from './told-jobs.fixture.test.js';
 
 jest.setTimeout(60_000); // processes are started
 
@@ -34,13 +34,13 @@ whereItIs('dead letters', () => {
   let folder: string;
   let it: RunningServices;
   let bystander: Bystander;
-  let events: HeardEvents;
+  let told: ToldJobs;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'tidemark-dead-letters-'));
     await writeFile(join(folder, 'in-the-way'), '');
     it = await startServices({ settings: { TIDEMARK_FILE_ROOTS: join(folder, 'in-the-way/archives') } });
     bystander = await Bystander.open(it.services);
-    events = await HeardEvents.of(bystander);
+    told = await ToldJobs.of(bystander);
   });
   afterAll(async () => {
     await bystander.close();
@@ -100,7 +100,7 @@ whereItIs('dead letters', () => {
 
     const [id] = await untilJobs(1);
     expect(await it.client.ended(id!)).toMatchObject({ state: 'SUCCEEDED', attempt: 1, request });
-    await events.heard(id!);
+    await told.keysOf(id!);
     const { workers, queues, problems } = await status();
     expect(workers).toEqual([
       { worker: expect.stringMatching(/^worker-/), lastSeenMicros: expect.any(Number), jobIds: [] },

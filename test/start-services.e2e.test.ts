@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
+import { isRunning } from '@tidemark/local-services';
 import { sleep } from '@tidemark/platform';
 import { brokerIsThere, createTestDatabase, SystemClient, type TestDatabase } from '@tidemark/testing';
 
@@ -50,7 +51,7 @@ whereItIs('npm run start:services', () => {
     expect(await system.closed).toBe(0);
     const stopped = system.log().match(/^\S+(?= \| .*"stopping")/gm);
     expect(stopped).toEqual(['transfer-worker', 'gateway', 'index-service', 'archive-depot']);
-    expect(Object.values(system.pids).filter(isAlive)).toEqual([]);
+    expect(await running(Object.values(system.pids))).toEqual([]);
   });
 
   test('gives each process the secrets that are its own, and no other', async () => {
@@ -95,14 +96,14 @@ whereItIs('npm run start:services', () => {
     process.kill(system.pids.gateway ?? 0, 'SIGKILL');
     expect(await system.closed).toBe(1);
     expect(system.log()).toContain('gateway ended by itself (SIGKILL); everything stops\n');
-    expect(Object.values(system.pids).filter(isAlive)).toEqual([]);
+    expect(await running(Object.values(system.pids))).toEqual([]);
   });
 
   test('leaves no service behind when it is killed', async () => {
     const system = await startServices();
     system.child.kill('SIGKILL');
     await system.closed; // the broker's keeper has its standard error, and ends when the broker has
-    for (const pid of Object.values(system.pids)) while (isAlive(pid)) await sleep(10);
+    for (const pid of Object.values(system.pids)) while (await isRunning(pid)) await sleep(10);
   });
 
   test.each(['TIDEMARK_INDEX_PORT', 'TIDEMARK_DEPOT_PORT'])(
@@ -172,11 +173,7 @@ async function startServices(settings: Readonly<Record<string, string>> = {}): P
   };
 }
 
-/** One that is over and waits for somebody to notice does not count. */
-function isAlive(pid: number): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8') !== '';
-  } catch {
-    return false;
-  }
+async function running(pids: readonly number[]): Promise<number[]> {
+  const areRunning = await Promise.all(pids.map(isRunning));
+  return pids.filter((_, place) => areRunning[place]);
 }

@@ -2,6 +2,7 @@ export * from './errors.js';
 export { dropAbandonedDatabases } from './postgres/abandoned-databases.js';
 export { findPostgres, type FoundPostgres } from './postgres/find-postgres.js';
 export type { ServerExit } from './host/kept-program.js';
+export { isRunning } from './host/processes.js';
 export { findNginx, type NginxProgram } from './nginx/find-nginx.js';
 export { temporaryNginx, type NginxOptions, type TemporaryNginx } from './nginx/temporary-nginx.js';
 export type { LocalPostgres, ServerSettings } from './postgres/local-postgres.js';
