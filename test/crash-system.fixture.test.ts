@@ -199,8 +199,7 @@ export class CrashSystem {
 
   /** When nobody runs any more nothing is on any queue, nor was anything held without an acknowledgement. */
   async close(): Promise<void> {
-    await stopAtRest(this.it, this.bystander);
-    await this.bystander.take('tidemark.dead', this.it.gateways.length);
+    await this.bystander.take('tidemark.dead', await stopAtRest(this.it, this.bystander));
     for (const queue of [
       'tidemark.jobs.backup',
       'tidemark.jobs.restore',
