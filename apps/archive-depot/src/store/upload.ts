@@ -142,9 +142,13 @@ export class Upload {
   /** Throws UploadOverError where there is no part any more, before anything is read of a body. */
   async #openPart(): Promise<FileHandle> {
     if (this.#isDropped || this.#whole) throw new UploadOverError();
-    return await this.place.files.openPart().catch((error: unknown) => {
-      throw errnoOf(error) === 'ENOENT' ? new UploadOverError() : error;
-    });
+    try {
+      return await this.place.files.openPart();
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT') throw error;
+      while (this.#committing) await this.#committing; // it may have its archive's name, and nobody was told yet
+      throw new UploadOverError();
+    }
   }
 
   async #receiveInto(handle: FileHandle, { chunk, body, precondition }: ChunkCall): Promise<Received> {
