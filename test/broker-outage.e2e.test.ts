@@ -17,7 +17,7 @@ import {
 
 import { OutageWatch } from './outage-watch.fixture.test.js';
 import { PrivateBroker } from './private-broker.fixture.test.js';
-import { untilReadiness } from './readiness.fixture.test.js';
+import { untilReadiness, withoutPause, type Problems } from './readiness.fixture.test.js';
 
 const OUTAGE_SECONDS = Number(environment().TIDEMARK_TEST_OUTAGE_SECONDS ?? 20);
 const LEASE_SECONDS = 10;
@@ -74,8 +74,9 @@ whereItIs('a broker that is stopped', () => {
       messaging: expect.arrayContaining([expect.stringMatching(AWAY)]),
     });
     expect(worker.problems).toEqual({ queues: expect.arrayContaining([expect.stringMatching(AWAY)]) });
-    const { body } = await it.client.call('GET', '/core/management');
-    expect(body).toMatchObject({
+    const status = async (): Promise<{ problems: Problems }> =>
+      (await it.client.call<{ problems: Problems }>('GET', '/core/management')).body;
+    expect(await withoutPause(status)).toMatchObject({
       problems: { index: [], jobs: [], messaging: expect.arrayContaining([expect.stringMatching(AWAY)]) },
     });
   }

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 
 import { BACKUP_KIND, Bystander, brokerIsThere, startServices, type RunningServices } from '@tidemark/testing';
 
+import { withoutPause } from './readiness.fixture.test.js';
 import { ToldJobs } from './told-jobs.fixture.test.js';
 
 jest.setTimeout(60_000); // processes are started
@@ -101,7 +102,7 @@ whereItIs('dead letters', () => {
     const [id] = await untilJobs(1);
     expect(await it.client.ended(id!)).toMatchObject({ state: 'SUCCEEDED', attempt: 1, request });
     await told.keysOf(id!);
-    const { workers, queues, problems } = await status();
+    const { workers, queues, problems } = await withoutPause(status);
     expect(workers).toEqual([
       { worker: expect.stringMatching(/^worker-/), lastSeenMicros: expect.any(Number), jobIds: [] },
     ]);

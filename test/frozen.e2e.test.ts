@@ -50,17 +50,20 @@ whereItIs(`frozen for longer than a lease, TIDEMARK_TEST_SEED=${SEED}`, () => {
     const asked = ask();
     const frozen = system.partaker(victim, await held.reached);
     frozen.freeze();
-    held.release();
-    const job = await system.ended(victim === 'gateway' ? system.numberOf(frozen.pid) + 1 : undefined);
-    expect(job).toMatchObject({ state: 'SUCCEEDED', error: null });
-    const first = FIRST[victim](step);
-    if (first.length > 0) expect(first).toContainEqual(job.attempts[0]);
-    const { id, state, revision } = job;
-    expect(await system.told(id)).toEqual([{ id, state, revision }]);
-    frozen.thaw();
-    await asked;
-    await fetch(`${frozen.url}/core/health/live`);
-    return job;
+    try {
+      held.release();
+      const job = await system.ended(victim === 'gateway' ? system.numberOf(frozen.pid) + 1 : undefined);
+      expect(job).toMatchObject({ state: 'SUCCEEDED', error: null });
+      const first = FIRST[victim](step);
+      if (first.length > 0) expect(first).toContainEqual(job.attempts[0]);
+      const { id, state, revision } = job;
+      expect(await system.told(id)).toEqual([{ id, state, revision }]);
+      return job;
+    } finally {
+      frozen.thaw();
+      await asked;
+      await fetch(`${frozen.url}/core/health/live`);
+    }
   }
 
   async function expectNothingMore(job: Job): Promise<void> {

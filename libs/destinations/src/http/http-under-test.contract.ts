@@ -14,7 +14,7 @@ export const QUICK: Partial<HttpLimits> = {
   rangeBytes: 300_000,
   inFlight: 3,
   retries: { attempts: 4, firstDelayMillis: 1, maxDelayMillis: 4, maxRetryAfterMillis: 2_000 },
-  patience: { connectMillis: 2_000, silenceMillis: 5_000, requestMillis: 10_000 },
+  patience: { connectMillis: 10_000, silenceMillis: 20_000, requestMillis: 25_000 },
   takeBackMillis: 20_000,
 };
 
