@@ -89,7 +89,7 @@ test('a connection that is lost in the middle fails the copy', async () => {
   await client.connect();
   const { rows: own } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid');
   const rows = client.query(new CopyOut(`COPY (SELECT n, pg_sleep(60) FROM generate_series(1, 3) n) TO STDOUT`));
-  const failed = expect(rows.next()).rejects.toMatchObject({ code: '57P01' });
+  const failed = expect(rows.next()).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE', cause: { code: '57P01' } });
   const other = new pg.Client({ connectionString: database.url });
   await other.connect();
   await other.query('SELECT pg_terminate_backend($1)', [own[0]?.pid]);

@@ -4,13 +4,15 @@ import type pg from 'pg';
 
 import { CopyFrames } from './copy-frames.js';
 import type { LendingSocket } from './lending-socket.js';
+import { coded } from './transaction.js';
 
 type Taken = IteratorResult<Buffer, undefined>;
 type DataListener = (bytes: Buffer) => void;
 
 /**
  * A `COPY … TO STDOUT` as a query of pg: its rows in chunks of any size, not row-aligned. A chunk may lie in the memory
- * of the connection: it is valid until the next one is asked for. Until then nothing more is read.
+ * of the connection: it is valid until the next one is asked for. Until then nothing more is read. Throws
+ * DATABASE_UNAVAILABLE where the connection is lost, INDEX_UNAVAILABLE where the server cancels it.
  */
 export class CopyOut implements AsyncIterableIterator<Buffer, undefined>, pg.Submittable {
   /** Whether the COPY came to its end: otherwise there are still rows on the connection. */
@@ -19,7 +21,7 @@ export class CopyOut implements AsyncIterableIterator<Buffer, undefined>, pg.Sub
   #socket: LendingSocket | undefined;
   #giveBack: (rest: Buffer) => void = () => undefined;
   #chunk: Buffer | undefined;
-  #error: Error | undefined;
+  #failure: { readonly error: unknown } | undefined;
   #left = false;
   #waiting: PromiseWithResolvers<Taken> | undefined;
 
@@ -39,7 +41,7 @@ export class CopyOut implements AsyncIterableIterator<Buffer, undefined>, pg.Sub
   }
 
   async next(): Promise<Taken> {
-    if (this.#error) throw this.#error;
+    if (this.#failure) throw this.#failure.error;
     if (this.#chunk) return this.#handOut(this.#chunk);
     if (this.ended || this.#left) return { done: true, value: undefined };
     this.#waiting = Promise.withResolvers<Taken>();
@@ -55,9 +57,10 @@ export class CopyOut implements AsyncIterableIterator<Buffer, undefined>, pg.Sub
     return Promise.resolve(done);
   }
 
-  /** Called by pg with the server's error, or that of a lost connection. */
-  handleError(error: Error): void {
-    this.#error = error;
+  /** Called by pg with the server's error, or that of a lost connection. Who reads gets the coded one. */
+  handleError(raw: Error): void {
+    const error = coded(raw);
+    this.#failure = { error };
     this.#settle((waiting) => waiting.reject(error));
   }
 

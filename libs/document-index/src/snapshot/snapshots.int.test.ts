@@ -220,6 +220,14 @@ describe('reading a snapshot', () => {
     await expect(reading).rejects.toMatchObject({ code: 'INDEX_UNAVAILABLE' });
   });
 
+  test('a copy under way fails with a code, retriable, when its snapshot is closed', async () => {
+    const { snapshots } = it.index;
+    const facts = await snapshots.open({ jobId: randomUUID(), fence: 1 }, 8192);
+    const copy = await snapshots.copy(facts.sessionId, facts.ranges[0]!);
+    await snapshots.close(facts.sessionId);
+    await expect(copy.rows.next()).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+  });
+
   test('the next attempt of a job closes the snapshot of the one before; nobody reads: it closes itself', async () => {
     const jobId = randomUUID();
     const first = await it.index.snapshots.open({ jobId, fence: 1 }, 8192);
