@@ -11,7 +11,7 @@ import {
 
 import { overstay, untilAtRest } from './bystander.fixture.test.js';
 import { PrivateBroker } from './private-broker.fixture.test.js';
-import { untilReadiness } from './readiness.fixture.test.js';
+import { readinessOf, untilReadiness } from './readiness.fixture.test.js';
 import { ToldJobs } from './told-jobs.fixture.test.js';
 
 jest.setTimeout(180_000); // a broker and processes are started: on a busy machine that takes its time
@@ -52,7 +52,7 @@ whereItIs('a broker whose consumer timeout is short', () => {
   async function outlast(): Promise<void> {
     for (let round = 0; round < 2; round++) {
       await overstay(it.services);
-      for (const process of it.processes) await untilReadiness(process, 200);
+      for (const process of it.processes) expect(await readinessOf(process)).toMatchObject({ status: 200 });
     }
   }
 

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals';
 
 import type { Step } from '@tidemark/contracts';
-import { brokerIsThere, type Job } from '@tidemark/testing';
+import { brokerIsThere, type Job, type TestProcess } from '@tidemark/testing';
 
 import { REPEATED } from './crash-cases.fixture.test.js';
 import { CrashSystem, type Victim } from './crash-system.fixture.test.js';
@@ -50,20 +50,22 @@ whereItIs(`frozen for longer than a lease, TIDEMARK_TEST_SEED=${SEED}`, () => {
     const asked = ask();
     const frozen = system.partaker(victim, await held.reached);
     frozen.freeze();
-    try {
-      held.release();
-      const job = await system.ended(victim === 'gateway' ? system.numberOf(frozen.pid) + 1 : undefined);
-      expect(job).toMatchObject({ state: 'SUCCEEDED', error: null });
-      const first = FIRST[victim](step);
-      if (first.length > 0) expect(first).toContainEqual(job.attempts[0]);
-      const { id, state, revision } = job;
-      expect(await system.told(id)).toEqual([{ id, state, revision }]);
-      return job;
-    } finally {
-      frozen.thaw();
-      await asked;
-      await fetch(`${frozen.url}/core/health/live`);
-    }
+    held.release();
+    const job = await endedWithout(frozen, { victim, step }).finally(() => frozen.thaw());
+    await asked;
+    await fetch(`${frozen.url}/core/health/live`);
+    return job;
+  }
+
+  /** The job as others have brought it to its end, which was told of once. */
+  async function endedWithout(frozen: TestProcess, { victim, step }: { victim: Victim; step: Step }): Promise<Job> {
+    const job = await system.ended(victim === 'gateway' ? system.numberOf(frozen.pid) + 1 : undefined);
+    expect(job).toMatchObject({ state: 'SUCCEEDED', error: null });
+    const first = FIRST[victim](step);
+    if (first.length > 0) expect(first).toContainEqual(job.attempts[0]);
+    const { id, state, revision } = job;
+    expect(await system.told(id)).toEqual([{ id, state, revision }]);
+    return job;
   }
 
   async function expectNothingMore(job: Job): Promise<void> {

@@ -90,7 +90,7 @@ whereItIs('an upload', () => {
     const statement = 'SELECT attempt_started_at_micros AS at FROM jobs.job WHERE id = $1';
     const [claimed] = await query<{ at: string }>(it.databaseUrl, statement, [body.id]);
     const firstPutMicros = 1000 * (server.takenAtMillis[old] ?? 0);
-    expect(firstPutMicros - Number(claimed?.at)).toBeGreaterThan(0.5 * SILENCE_SECONDS * 1e6);
+    expect(firstPutMicros - Number(claimed?.at)).toBeGreaterThan(0.9 * SILENCE_SECONDS * 1e6);
     server.release();
     const job = await it.client.ended(body.id);
     expect(job).toMatchObject({ state: 'SUCCEEDED', attempt: 2 });

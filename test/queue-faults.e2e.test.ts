@@ -22,7 +22,7 @@ import {
   wrongRequests,
   type Garbage,
 } from './queue-garbage.fixture.test.js';
-import { untilReadiness } from './readiness.fixture.test.js';
+import { readinessOf } from './readiness.fixture.test.js';
 import { ToldJobs } from './told-jobs.fixture.test.js';
 
 jest.setTimeout(60_000); // processes are started, and the sweep is waited for
@@ -68,7 +68,7 @@ whereItIs('queues', () => {
   /** Everybody is up, subscribed and ready; no message waits, and nobody has anything more to complain of. */
   async function expectRest(): Promise<void> {
     for (const queue of QUEUES) await untilAtRest(bystander, queue);
-    for (const process of it.processes) await untilReadiness(process, 200);
+    for (const process of it.processes) expect(await readinessOf(process)).toMatchObject({ status: 200 });
     expect(await bystander.stateOf('tidemark.dead')).toMatchObject({ messages: 0 });
   }
 

@@ -7,12 +7,19 @@ interface Readiness {
   readonly problems: Problems;
 }
 
-/** Resolves as soon as a process is ready (200), or not (503). */
-export async function untilReadiness({ url }: Pick<TestProcess, 'url'>, status: 200 | 503): Promise<Readiness> {
-  for (;;) {
+export async function readinessOf({ url }: Pick<TestProcess, 'url'>): Promise<Readiness> {
+  return await withoutPause(async () => {
     const answer = await fetch(`${url}/core/health/ready`);
     const { problems } = (await answer.json()) as Pick<Readiness, 'problems'>;
-    if (answer.status === status && !isOfPause(problems)) return { status, problems };
+    return { status: answer.status, problems };
+  });
+}
+
+/** Resolves as soon as a process is ready (200), or not (503). */
+export async function untilReadiness(process: Pick<TestProcess, 'url'>, status: 200 | 503): Promise<Readiness> {
+  for (;;) {
+    const readiness = await readinessOf(process);
+    if (readiness.status === status) return readiness;
   }
 }
 

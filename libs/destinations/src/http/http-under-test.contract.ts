@@ -8,7 +8,7 @@ import { HttpDestination, type HttpPlace } from './http-destination.js';
 import type { HttpLimits } from './http-limits.js';
 import { TestServer, type Behaviour, type KeyAndCertificate } from './servers/test-server.contract.js';
 
-/** Small chunks and no patience, so that a test of many chunks and of failures is quick. */
+/** Small chunks and no pauses between attempts, so that a test of many is quick; silence is not what it is about. */
 export const QUICK: Partial<HttpLimits> = {
   chunkBytes: 200_000,
   rangeBytes: 300_000,

@@ -43,7 +43,7 @@ describe('a destination with a limit on bytes a second', () => {
     expect(await secondsOf(() => draft.transfer(go))).toBeGreaterThan(least);
     const source = await draft.open(go);
     expect(await secondsOf(async () => expectBytes(await readAll(source), ARCHIVE))).toBeGreaterThan(least);
-    expect(new Set(server.requests('PUT').map(({ headers }) => headers['content-range'])).size).toBe(2);
+    expect(server.requests('PUT')).toHaveLength(2);
   });
 
   describe('that is reached', () => {

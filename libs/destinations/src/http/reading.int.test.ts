@@ -124,18 +124,17 @@ describe('an archive on a server that knows ranges', () => {
 
   test('a slow drip is ended, a slow reader is not', async () => {
     const server = await serve(rfc);
-    const patience = { connectMillis: 2_000, silenceMillis: 4_000, requestMillis: 5_000 };
-    const source = await http.destination({ limits: { ...QUICK, patience } }).open(go);
+    const limits = { ...QUICK, patience: { connectMillis: 2_000, silenceMillis: 1_500, requestMillis: 2_000 } };
+    const source = await http.destination({ limits }).open(go);
     let read = 0;
     for await (const chunk of source.stream(0, 900_000)) {
-      if (read === 0) await new Promise((resolve) => setTimeout(resolve, 6_000));
+      if (read === 0) await new Promise((resolve) => setTimeout(resolve, 3_000));
       read += (chunk as Buffer).length;
     }
     expect(read).toBe(900_000);
     expect(server.requests('GET')).toHaveLength(1 + 3);
     const retries = { attempts: 1, firstDelayMillis: 1, maxDelayMillis: 1, maxRetryAfterMillis: 1 };
-    const hasty = { connectMillis: 2_000, silenceMillis: 1_500, requestMillis: 2_000 };
-    const dripping = await http.destination({ limits: { ...QUICK, patience: hasty, retries } }).open(go);
+    const dripping = await http.destination({ limits: { ...limits, retries } }).open(go);
     server.scripted.push((request, response) => {
       const { start, end } = getRange(request) ?? { start: 0, end: 99 };
       const headers = { 'content-range': `bytes ${start}-${end}/${ARCHIVE.length}`, 'content-length': end + 1 - start };
